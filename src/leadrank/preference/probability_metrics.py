@@ -1,0 +1,46 @@
+"""Metrics of probabilities: Brier score and expected calibration error.
+
+Like the metrics of order: float64, weights [n] or [draws n], NaN where undefined.
+"""
+# ruff: noqa: F722  (jaxtyping's shapes are not Python)
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from leadrank.preference.rank_axis import at_edges, interpolate, rank_axis, total
+
+
+def brier(
+    probability: Float64[Tensor, " n"],
+    label: Float64[Tensor, " n"],
+    weight: Float64[Tensor, "*draws n"],
+) -> Float64[Tensor, "*draws"]:
+    """Return the mean squared error of the probabilities, in [0, 1].
+
+    Args:
+        probability: in [0, 1] [n].
+        label: 0 or 1 [n].
+        weight: multiplicity of each row, 0 or more [*draws n].
+    """
+    return total(weight * (probability - label) ** 2) / total(weight)
+
+
+def ece(
+    probability: Float64[Tensor, " n"],
+    label: Float64[Tensor, " n"],
+    weight: Float64[Tensor, "*draws n"],
+    *,
+    bins: int = 15,
+) -> Float64[Tensor, "*draws"]:
+    """Return the expected calibration error over bins of equal mass, in [0, 1].
+
+    `sum_b |labels_b - probabilities_b| / W`, sums of weight * label and weight * probability in
+    bin b. A row on the border of two bins, or a tie across it, is shared between them, so the
+    order of rows never matters. Arguments as in `brier`.
+    """
+    axis = rank_axis(probability)
+    rows = at_edges(axis, weight)
+    marks = rows[..., -1:] * torch.arange(bins + 1, dtype=rows.dtype) / bins
+    gap = at_edges(axis, weight * (label - probability))
+    return total(interpolate(rows, gap, marks).diff().abs()) / rows[..., -1]
