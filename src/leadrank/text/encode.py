@@ -21,14 +21,7 @@ def plain_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
     (`<think>` of Qwen), and is a state of the caller's tokenizer; so the copy has no added
     tokens but those of white space. Raises UserError for a tokenizer without fast backend.
     """
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        raise UserError(
-            f"tokenizer {tokenizer.name_or_path}: {type(tokenizer).__name__} has no fast "
-            "backend; use a base model that comes with a tokenizer.json"
-        )
-    document = json.loads(backend.to_str())
-    document["truncation"] = document["padding"] = None
+    document = _backend_document(tokenizer)
     blank = [token for token in document["added_tokens"] if token["content"].isspace()]
     document["added_tokens"] = blank
     document["post_processor"] = None
@@ -37,10 +30,19 @@ def plain_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
 
 def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return the sha256 of everything that decides which ids a string becomes."""
-    document = json.loads(tokenizer.backend_tokenizer.to_str())
-    document["truncation"] = document["padding"] = None  # states of the last call, unused here
-    known = [document, start_ids(tokenizer)]
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    known = [_backend_document(tokenizer), start_ids(tokenizer)]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def _backend_document(tokenizer: PreTrainedTokenizerBase) -> dict:
+    """Return the tokenizer.json, without truncation and padding: states of the last call."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise UserError(
+            f"tokenizer {tokenizer.name_or_path}: {type(tokenizer).__name__} has no fast "
+            "backend; use a base model that comes with a tokenizer.json"
+        )
+    return json.loads(backend.to_str()) | {"truncation": None, "padding": None}
 
 
 def start_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -37,11 +37,10 @@ def tokenise(
     """
     template = fit_template(template, table)
     _check_fields(template, table)
-    frame = prompt_frame(template, tokenizer)
     fingerprint = _fingerprint(table, template, tokenizer)
     if cache is not None and (cache / fingerprint).is_dir():
         return open_store(cache / fingerprint)
-    store = _tokenise(table, template, frame, fingerprint)
+    store = _tokenise(table, template, prompt_frame(template, tokenizer), fingerprint)
     return store if cache is None else open_store(write_store(store, cache))
 
 
