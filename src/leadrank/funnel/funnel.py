@@ -1,0 +1,21 @@
+"""The funnel: what the floors above must know about somebody's stages."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """The ordered stages of a CRM, shallow first; the last one is the order.
+
+    `stages`: names; `has_lost`: whether the CRM records lost leads; `horizon_days`: days after
+    the snapshot in which a stage counts, None when the table already covers each whole horizon.
+    """
+
+    stages: tuple[str, ...]
+    has_lost: bool
+    horizon_days: int | None
+
+    @property
+    def final(self) -> int:
+        """Index of the final stage, whose rule is the label."""
+        return len(self.stages) - 1

@@ -1,0 +1,152 @@
+"""The lead table: one row per (lead, snapshot), the only shape the floors above read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from leadrank.errors import UserError
+from leadrank.funnel import stages
+from leadrank.funnel.crm_columns import RESERVED, row_columns, training_columns
+from leadrank.funnel.crm_keys import CrmFile
+from leadrank.funnel.fingerprint import fingerprint
+from leadrank.funnel.notes import NoteCounts, parsed_events, text_column
+from leadrank.funnel.parse import blank_missing, parsed_columns, with_group
+from leadrank.funnel.read import open_source, read_events, read_rows
+from leadrank.funnel.split import PARTS, SplitCounts, assign_parts
+from leadrank.funnel.validate import (
+    DUPLICATE,
+    QUARANTINE,
+    event_problems,
+    row_problems,
+    stop_if_too_many,
+)
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What reading a table left out or met, counted; the rest can be seen in its rows.
+
+    `quarantine` has a line per problem: row_id, column, value, expected (for events: the row
+    of the events table, and `table.column`). `skipped`: per stage, rows that reached a deeper
+    stage but not this one; stages whose rule cannot tell are absent.
+    """
+
+    rows_read: int
+    quarantine: pl.DataFrame
+    duplicates: int
+    notes: NoteCounts
+    split: SplitCounts
+    skipped: dict[str, int]
+    ordered_before: int
+    ignored_columns: tuple[str, ...]
+    forbidden_columns: tuple[str, ...]
+    forbidden_absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LeadTable:
+    """The rows of a CRM (`docs/architecture.md` lists the columns) and how they were read."""
+
+    crm: CrmFile
+    rows: pl.DataFrame
+    report: TableReport
+    fingerprint: str
+
+    def part(self, name: str) -> pl.DataFrame:
+        """The rows of `train`, `validation` or `test`; UserError when there are none."""
+        if name not in PARTS:
+            raise UserError(f"There is no part {name!r}; the parts are {', '.join(PARTS)}.")
+        rows = self.rows.filter(pl.col("part") == name)
+        if rows.is_empty():
+            raise UserError(
+                f"{self.crm.path}: the {name} part has no rows: of {self.rows.height:,} usable "
+                f"rows {self.rows['mature'].sum():,} are mature (followed for "
+                f"{self.crm.horizon_days} days by {self.crm.extract}), "
+                f"{self.report.split.purged:,} were purged and "
+                f"{self.report.split.lead_overlap:,} are of leads in a later part. Give more "
+                "rows, a later extract, a shorter horizon or other shares under `split`."
+            )
+        return rows
+
+
+def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> LeadTable:
+    """Read, check, label and part the table that `crm` describes, files relative to `root`.
+
+    With `labelled=False` (rows to score) outcome columns may be absent: stage, label and part
+    are null, mature is false. Raises UserError for absent files or columns, and for more
+    unusable rows than `max_unusable`.
+    """
+    with open_source(crm, root) as source:
+        raw, present = read_rows(crm, source, labelled)
+        events = read_events(crm, source) if crm.text.events else None
+    raw = blank_missing(raw, crm.missing)
+    parsed = with_group(parsed_columns(raw, crm), raw, crm)
+    bad_rows = row_problems(raw, parsed, crm, labelled)
+    stop_if_too_many(bad_rows, raw.height, crm, "table")
+    rows = parsed.filter(~pl.col("row_id").is_in(bad_rows["row_id"].implode()))
+    events, bad_events = _usable_events(events, crm)
+    text, notes = text_column(rows, raw, events, crm)
+    rows = rows.with_columns(text.alias("text"), *_outcomes(crm, labelled))
+    part, split = assign_parts(rows, crm, labelled)
+    report = TableReport(
+        rows_read=raw.height,
+        quarantine=pl.concat([bad_rows, bad_events]),
+        duplicates=bad_rows.filter(pl.col("expected") == DUPLICATE).height,
+        notes=notes,
+        split=split,
+        skipped=_skipped(rows, crm) if labelled else {},
+        ordered_before=_ordered_before(rows, crm) if labelled else 0,
+        ignored_columns=_ignored(crm, present),
+        forbidden_columns=tuple(c for c in crm.forbidden if c in present),
+        forbidden_absent=tuple(c for c in crm.forbidden if c not in present),
+    )
+    rows = rows.with_columns(part.alias("part")).select(_table_columns(crm))
+    return LeadTable(crm, rows, report, fingerprint(crm, rows))
+
+
+def _usable_events(
+    raw: pl.DataFrame | None, crm: CrmFile
+) -> tuple[pl.DataFrame | None, pl.DataFrame]:
+    if raw is None:
+        return None, pl.DataFrame(schema=QUARANTINE)
+    raw = blank_missing(raw, crm.missing)
+    problems = event_problems(raw, crm)
+    stop_if_too_many(problems, raw.height, crm, "events table")
+    usable = ~pl.int_range(pl.len()).is_in(problems["row_id"].implode())
+    return parsed_events(raw.filter(usable), crm), problems
+
+
+def _outcomes(crm: CrmFile, labelled: bool) -> list[pl.Expr]:
+    if labelled:
+        found = [stages.stage(crm), stages.label(crm), stages.lost(crm), stages.mature(crm)]
+    else:
+        unknown = pl.lit(None, pl.Int8)
+        found = [unknown, unknown, pl.lit(False), pl.lit(False)]
+    names = ("stage", "label", "lost", "mature")
+    return [expr.alias(name) for expr, name in zip(found, names, strict=True)]
+
+
+def _skipped(rows: pl.DataFrame, crm: CrmFile) -> dict[str, int]:
+    told = [i for i in range(len(crm.stages) - 1) if stages.can_be_skipped(crm.stages[i])]
+    counts = rows.select(stages.skipped(i, crm).sum().alias(crm.stages[i].name) for i in told)
+    return counts.to_dicts()[0] if told else {}
+
+
+def _ordered_before(rows: pl.DataFrame, crm: CrmFile) -> int:
+    column = crm.stages[-1].reached_at
+    if column is None:
+        return 0
+    return int((rows[stages.time_of(column)] <= rows["snapshot"]).sum())
+
+
+def _ignored(crm: CrmFile, present: list[str]) -> tuple[str, ...]:
+    declared = {column for column, _ in row_columns(crm) + training_columns(crm)}
+    return tuple(c for c in present if c not in declared and c not in crm.forbidden)
+
+
+def _table_columns(crm: CrmFile) -> list[str]:
+    fields = [f.column for f in (*crm.fields.numeric, *crm.fields.categorical)]
+    soft = [s.column for s in crm.soft_signals]
+    reserved = [name for name in RESERVED if name != "text"]
+    return list(dict.fromkeys([*reserved, *fields, *soft, "text"]))
