@@ -10,12 +10,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from leadrank.errors import UserError
+from leadrank.funnel import load_crm_file, read_lead_table
 from leadrank.world import ensure_world, make_world, quickstart_table
 from leadrank.world.phrases import NOTES, SPEECH, fillings
 from leadrank.world.quickstart import WINDOWS
 
 FILES = ("leads.parquet", "calls.parquet", "truth.parquet", "world.json")
 START = datetime(2024, 1, 1)
+CRM_FILE = Path(__file__).parents[1] / "experiments" / "data" / "world.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +172,34 @@ def test_the_draw_has_enough_orders_in_every_window(quickstart: Path) -> None:
     assert train[1] >= 300
     assert validation[1] >= 60
     assert test[1] >= 250
+
+
+def test_the_crm_file_splits_the_draw_at_its_windows(quickstart: Path) -> None:
+    """1,800 + 120 + 640 + 140 + 1,800 + 120 rows, of which 120 + 140 are purged."""
+    crm = load_crm_file(CRM_FILE)
+    table = read_lead_table(crm, quickstart.parent)
+    counts = dict(table.rows.group_by("part").len().iter_rows())
+    assert table.report.quarantine.is_empty()
+    assert table.report.split.purged == 120 + 140
+    overlap = table.report.split.lead_overlap
+    assert counts["test"] == 1800
+    assert counts["validation"] + counts["train"] == 640 + 1800 - overlap
+    assert overlap < 30
+
+
+def test_the_funnel_drops_the_calls_after_the_snapshot(quickstart: Path) -> None:
+    table = read_lead_table(load_crm_file(CRM_FILE), quickstart.parent)
+    notes = table.rows.explode("text").unnest("text")
+    assert table.report.notes.late > 1000
+    assert (notes["at"] <= notes["snapshot"]).all()
+
+
+def test_every_part_has_its_orders_after_the_split(quickstart: Path) -> None:
+    rows = read_lead_table(load_crm_file(CRM_FILE), quickstart.parent).rows
+    orders = dict(rows.group_by("part").agg(pl.sum("label")).iter_rows())
+    assert orders["train"] >= 300
+    assert orders["validation"] >= 60
+    assert orders["test"] >= 250
 
 
 def test_weights_give_back_the_population(quickstart: Path) -> None:

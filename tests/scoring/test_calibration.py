@@ -51,7 +51,7 @@ def test_recovers_a_known_slope_and_intercept() -> None:
     assert fit.intercept == pytest.approx(-4.0, abs=0.1)
 
 
-# scikit-learn warns that a frozen classifier was fitted without the weights, which is the point.
+# scikit-learn warns that a frozen classifier was fitted without weights, which is the point.
 @pytest.mark.filterwarnings("ignore:Since FrozenEstimator does not appear:UserWarning")
 @pytest.mark.parametrize("weighted", [False, True])
 def test_equals_scikit_learn(weighted: bool) -> None:

@@ -94,7 +94,7 @@ def _rows(
         {
             "lead_id": _lead_ids(lead),
             "snapshot": _times(day, np.full(len(day), LIST_HOUR * 3600), world),
-            "store": _names("store", customers.store[lead]),
+            "store": pl.Series(customers.store[lead] + 1).cast(pl.String),
             "rep": _reps(world, customers)[lead],
             **columns,
             "days_since_enquiry": day - customers.arrival[lead],
@@ -151,10 +151,6 @@ def _reps(world: WorldParameters, customers: Customers) -> np.ndarray:
 
 def _lead_ids(lead: Ints) -> pl.Series:
     return pl.Series(lead).cast(pl.String).str.zfill(6).str.replace("^", "L")
-
-
-def _names(kind: str, code: Ints) -> pl.Series:
-    return pl.Series(code + 1).cast(pl.String).str.replace("^", f"{kind} ")
 
 
 def _times(day: Ints, second: Ints | Floats, world: WorldParameters) -> pl.Series:

@@ -1,0 +1,74 @@
+"""What a run showed, in one sentence that claims no more than the interval allows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import ArrayLike
+
+from leadrank.preference import paired_difference
+
+MODELS = {"finetuned": "fine-tuned model", "probe": "linear probe"}
+PRIMARY = "average_precision"
+
+
+def paired_differences(
+    predictions: pl.DataFrame, rivals: Mapping[str, ArrayLike], *, seed: int = 0
+) -> dict[str, dict[str, list[float]]]:
+    """{rival: {metric: [difference, low, high]}} of the score minus each rival's, paired.
+
+    predictions [n] needs lead_id, label, weight and score; rivals hold scores [n] of the same
+    rows. Metrics: auc and average_precision; 95 % bootstrap over leads.
+    """
+    lead = predictions["lead_id"].rank("dense").cast(pl.Int64) - 1
+    columns = [
+        torch.from_numpy(np.array(values.to_numpy(), dtype=dtype))
+        for values, dtype in (
+            (predictions["score"], np.float64),
+            (predictions["label"], np.int64),
+            (predictions["weight"], np.float64),
+            (lead, np.int64),
+        )
+    ]
+    score, label, weight, lead_code = columns
+    found = {}
+    for name, rival in rivals.items():
+        other = torch.from_numpy(np.array(rival, dtype=np.float64))
+        gaps = paired_difference(score, other, label, weight, lead_code, seed=seed)
+        found[name] = {metric: list(gap) for metric, gap in gaps.items()}
+    return found
+
+
+def verdict(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:
+    """The headline: which model was kept, and whether it beats LightGBM on the test leads.
+
+    `paired` is {metric: [difference, low, high]} against LightGBM. "Cannot tell" where the
+    interval of average precision includes 0.
+    """
+    model = MODELS[metrics["selected"]]
+    gap, low, high = paired[PRIMARY]
+    ours, theirs = metrics["test"][PRIMARY], metrics["lightgbm"][PRIMARY]
+    figures = (
+        f"average precision {ours:.3f} against {theirs:.3f}, "
+        f"difference {gap:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
+    )
+    if low > 0:
+        return f"The {model} ranks these leads better than LightGBM ({figures})."
+    if high < 0:
+        return f"The {model} ranks these leads worse than LightGBM ({figures})."
+    return (
+        f"Cannot tell whether the {model} ranks these leads better than LightGBM ({figures})."
+    )
+
+
+def selection(metrics: Mapping[str, Any]) -> str:
+    """Why the model that was kept was kept."""
+    if metrics["selected"] == "probe":
+        return (
+            "The linear probe was kept: on validation, fine-tuning did not rank better than it."
+        )
+    return (
+        "The fine-tuned model was kept: on validation, it ranked better than the linear probe."
+    )
