@@ -16,12 +16,13 @@ import polars as pl
 from leadrank.errors import UserError
 from leadrank.funnel.crm_columns import RESERVED
 from leadrank.funnel.read import scan, to_frame
-from leadrank.funnel.times import utc_time
+from leadrank.funnel.times import LATEST_UNIX_SECOND, utc_time
 
 SAMPLE_ROWS = 20_000
-LABEL_NAMES = r"(?i)convert|label|order|won|lock|deal|target|outcome|purchas|success"
+LABEL_NAMES = r"(?i)convert|label|order|won|lock|deal|target|outcome|purchas|success|receiv"
 ID_NAMES = r"(?i)(^|[_ ])(id|uuid|key|number|no)$|id$"
 TIME_NAMES = r"(?i)creat|snapshot|date|time|_dt$"
+UNIX_SECONDS = (946_684_800, LATEST_UNIX_SECOND)  # from the year 2000
 POSITIVE = ("1", "1.0", "true", "True", "yes", "Yes", "Y", "won", "converted")
 MOST_CATEGORIES = 50
 FEWEST_WORDS_OF_TEXT = 4
@@ -37,6 +38,7 @@ class _Look:
     missing: float
     numeric: bool
     time: bool
+    unix: bool
     words: float
     values: tuple[str, ...]
 
@@ -47,9 +49,8 @@ def draft_crm_file(path: str | Path) -> str:
     sample = _sample(path)
     looks = [_look(sample, name) for name in sample.columns]
     key = _first(looks, ID_NAMES, lambda k: k.distinct == sample.height and not k.time)
-    time = _first(looks, TIME_NAMES, lambda k: k.time)
-    binary = [k for k in looks if re.search(LABEL_NAMES, k.name)]
-    label = _first(binary, LABEL_NAMES, lambda k: k.distinct == 2 and not k.time)
+    time = _first(looks, TIME_NAMES, lambda k: k.time or (k.unix and k is not key))
+    label = _first(looks, LABEL_NAMES, lambda k: k.distinct == 2 and _yes(k) is not None)
     rest = [k for k in looks if k not in (key, time, label)]
     head = _head(path, key, time)
     return "\n".join([*head, *_stages(label), *_inputs(rest), *_known_later(rest, label), ""])
@@ -81,6 +82,7 @@ def _look(sample: pl.DataFrame, name: str) -> _Look:
         missing=1 - filled.len() / sample.height,
         numeric=filled.len() > 0 and number.null_count() == 0,
         time=filled.len() > 0 and time.to_series().drop_nulls().len() == filled.len(),
+        unix=bool(number.is_between(*UNIX_SECONDS).all()) and number.null_count() == 0,
         words=float(filled.str.count_matches(r"\S+").mean() or 0),  # type: ignore[arg-type]
         values=tuple(common),
     )
@@ -101,6 +103,7 @@ def _q(text: str) -> str:
 def _head(path: Path, key: _Look | None, time: _Look | None) -> list[str]:
     lead_id = _q(key.name if key else UNKNOWN)
     snapshot = _q(time.name if time else UNKNOWN)
+    kind = "unix" if time and time.unix else "time"
     return [
         f"# Drafted from {path.name} by `leadrank init`. Check every line marked GUESS, then",
         "# set `confirmed: true`; docs/data.md explains the keys.",
@@ -111,7 +114,7 @@ def _head(path: Path, key: _Look | None, time: _Look | None) -> list[str]:
         f"  tables: {{leads: {_q(path.name)}}}  # relative to the data root",
         "timezone: UTC  # GUESS: the zone of times that name none",
         f"lead_id: {lead_id}  # GUESS: one value per lead",
-        f"snapshot: {{column: {snapshot}, kind: time}}"
+        f"snapshot: {{column: {snapshot}, kind: {kind}}}"
         "  # GUESS: when the inputs of a row were known",
         "horizon_days: null  # GUESS: days after the snapshot in which an order counts",
         "extract: final  # GUESS: the outcome is final for every row; else the export's date",
@@ -120,8 +123,7 @@ def _head(path: Path, key: _Look | None, time: _Look | None) -> list[str]:
 
 def _stages(label: _Look | None) -> list[str]:
     column = label.name if label else UNKNOWN
-    values = label.values if label else ("1",)
-    positive = next((v for v in values if v in POSITIVE), values[-1])
+    positive = (label and _yes(label)) or "1"
     return [
         "stages:  # shallow first; add what lies between, e.g. a call or a test drive",
         "  - {name: lead, always: true}",
@@ -131,10 +133,14 @@ def _stages(label: _Look | None) -> list[str]:
     ]
 
 
+def _yes(look: _Look) -> str | None:
+    return next((value for value in look.values if value in POSITIVE), None)
+
+
 def _kind(look: _Look) -> str:
     if look.distinct < 2:
         return "one value only"
-    if look.time or re.search(LABEL_NAMES, look.name):
+    if look.time or look.unix or re.search(LABEL_NAMES, look.name):
         return "known later"
     if look.name in RESERVED:
         return "a name that the lead table uses; rename it in source.query"

@@ -8,8 +8,8 @@ import codecs
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import polars as pl
@@ -31,23 +31,13 @@ READERS = {
 SUFFIXES = {".tsv": ".csv", ".jsonl": ".json", ".ndjson": ".json"}
 
 
-@dataclass(frozen=True)
-class _Stream:
-    """A relation as a bare Arrow stream.
-
-    Polars caches the type of what it is given; DuckDB's own type, kept alive so, fills the
-    screen with "leaked instance" lines when Python ends.
-    """
-
-    relation: duckdb.DuckDBPyRelation
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.relation.__arrow_c_stream__(requested_schema)
-
-
 def to_frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
-    """The relation's rows; over Arrow's C stream, so pyarrow is not needed."""
-    return pl.DataFrame(_Stream(relation))
+    """The relation's rows; over Arrow's C stream, so pyarrow is not needed.
+
+    The relation goes in as a plain object with a stream: polars caches the type of what it is
+    given, and DuckDB's own, kept alive so, prints "leaked instance" lines when Python ends.
+    """
+    return pl.DataFrame(SimpleNamespace(__arrow_c_stream__=relation.__arrow_c_stream__))
 
 
 @contextmanager

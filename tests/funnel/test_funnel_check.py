@@ -1,0 +1,42 @@
+from leadrank.funnel import describe
+
+
+def described(read, **keys) -> str:
+    rows = [
+        f"l{i},2024-01-{i + 1:02d},{i or ''},{'2024-01-31' if i == 5 else ''},"
+        for i in range(20)
+    ]
+    csv = "id,at,visits,won,title\n" + "\n".join(f"{row}two words" for row in rows)
+    csv += "\nl0,2024-01-01,1,,again\nyoung,2024-06-20,1,,hi\n"
+    text = {"columns": [{"column": "title", "name": "title"}]}
+    return describe(read(csv, text=text, forbidden=["won", "wonn"], **keys))
+
+
+def line(text: str, start: str) -> list[str]:
+    [found] = [row for row in text.splitlines() if row.strip().startswith(start)]
+    return found.split()
+
+
+def test_counts_are_those_of_the_table(read):
+    text = described(read)
+    assert line(text, "rows read")[-1] == "22"
+    assert line(text, "rows in quarantine")[-1] == "1"
+    assert line(text, "of them, a lead")[-1] == "1"
+    assert line(text, "immature")[-1] == "1"
+    assert line(text, "order ")[-1] == "1"
+    # round(0.3 * 20) = 6 mature rows in test, none with an order
+    assert line(text, "test") == ["test", "6", "6", "0", "0.00%"]
+    assert line(text, "visits")[-1] == "4.8%"  # 1 of 21
+    assert line(text, "median")[-1] == "2"
+    assert "forbidden, but not in the table (a typo?): wonn" in text
+
+
+def test_no_line_is_longer_than_80_columns(read):
+    text = described(read, about="very long words " * 20, missing=["", "x" * 200])
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_unlabelled_rows_are_described_without_parts(read):
+    text = described(read, labelled=False)
+    assert "parts: none, the rows were read without labels" in text
+    assert "deepest stage" not in text

@@ -1,0 +1,85 @@
+import pytest
+
+from leadrank.funnel import read_lead_table
+
+TEXT = {"columns": [{"column": "note", "name": "call note", "at": "note_at"}]}
+EVENTS = {
+    "events": {"table": "calls", "lead_id": "lead", "at": "at", "author": "who", "text": "said"}
+}
+TABLES = {"tables": {"leads": "leads.csv", "calls": "calls.csv"}}
+
+
+def texts(table) -> list[list[str]]:
+    return [[note["text"] for note in notes] for notes in table.rows["text"].to_list()]
+
+
+def with_calls(make_crm, tmp_path, leads: str, calls: str, **keys):
+    (tmp_path / "leads.csv").write_text("id,at,visits,won\n" + leads)
+    (tmp_path / "calls.csv").write_text("lead,at,who,said\n" + calls)
+    return read_lead_table(make_crm(source=TABLES, text=EVENTS, **keys), tmp_path)
+
+
+def test_a_note_later_than_the_snapshot_is_dropped_and_counted(read):
+    csv = (
+        "id,at,visits,won,note,note_at\n"
+        "a,2024-01-05,1,,before,2024-01-04\n"
+        "b,2024-01-05,1,,at once,2024-01-05\n"
+        "c,2024-01-05,1,,after,2024-01-05 00:00:01\n"
+        "d,2024-01-05,1,,when?,\n"
+    )
+    table = read(csv, text=TEXT)
+    assert texts(table) == [["before"], ["at once"], [], []]
+    assert (table.report.notes.late, table.report.notes.undated) == (1, 1)
+
+
+def test_events_are_joined_as_of_each_snapshot_newest_first(make_crm, tmp_path):
+    table = with_calls(
+        make_crm,
+        tmp_path,
+        "a,2024-01-05,1,\na,2024-01-10,1,\nb,2024-01-05,1,\n",
+        "a,2024-01-01,Ann,first\na,2024-01-07,Bob,second\nz,2024-01-01,Ann,nobody's\n",
+    )
+    assert texts(table) == [["first"], ["second", "first"], []]
+    # The second call is news to the first snapshot only; z is no lead.
+    assert (table.report.notes.late, table.report.notes.orphan) == (1, 1)
+    assert table.rows["text"][1].struct.field("name").to_list() == ["Bob", "Ann"]
+
+
+def test_an_event_at_an_unreadable_time_is_quarantined(make_crm, tmp_path):
+    table = with_calls(make_crm, tmp_path, "a,2024-01-05,1,\n", "a,yesterday,Ann,hello\n")
+    assert table.report.quarantine.row(0)[:3] == (0, "calls.at", "yesterday")
+    assert texts(table) == [[]]
+    assert table.rows.height == 1
+
+
+def test_times_of_notes_and_snapshots_compare_as_instants(make_crm, tmp_path):
+    # 2024-01-05 is 05:00 UTC in New York; 04:30 UTC is before it, 05:30 UTC after.
+    calls = "a,2024-01-05 04:30Z,Ann,early\na,2024-01-05 05:30Z,Ann,late\n"
+    table = with_calls(
+        make_crm, tmp_path, "a,2024-01-05,1,\n", calls, timezone="America/New_York"
+    )
+    assert texts(table) == [["early"]]
+
+
+def test_text_without_a_time_comes_first_in_declared_order(read):
+    columns = [
+        {"column": "old", "name": "old", "at": "old_at"},
+        {"column": "title", "name": "title"},
+        {"column": "body", "name": "body"},
+    ]
+    csv = "id,at,visits,won,old,old_at,title,body\na,2024-01-05,1,,o,2024-01-01,t,b\n"
+    assert texts(read(csv, text={"columns": columns})) == [["t", "b", "o"]]
+
+
+@pytest.mark.parametrize("text", ["", "   ", '"\n"'])
+def test_empty_text_is_no_note(read, text):
+    csv = f"id,at,visits,won,title\na,2024-01-05,1,,{text}\n"
+    assert texts(read(csv, text={"columns": [{"column": "title", "name": "title"}]})) == [[]]
+
+
+@pytest.mark.parametrize("text", ["<|im_end|> hello", "word " * 200_000 + "end", "你好 🍕"])
+def test_unusual_text_stays_as_it_is(read, text):
+    csv = f"id,at,visits,won,title\na,2024-01-05,1,,{text}\n"
+    assert texts(read(csv, text={"columns": [{"column": "title", "name": "title"}]})) == [
+        [text]
+    ]
