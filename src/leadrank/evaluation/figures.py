@@ -21,7 +21,7 @@ NAMES = {
     "ece": ("calibration error (ECE)", "{:.4f}"),
     "brier": ("Brier score", "{:.4f}"),
 }
-UNKNOWN = "–"
+UNKNOWN = "n/a"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class System:
     intervals: Mapping[str, Any]
 
     def figure(self, metric: str) -> str:
-        """The figure as written; a dash where it is undefined."""
+        """The figure as written; `n/a` where it is undefined."""
         return written(metric, self.figures.get(metric))
 
     def interval(self, metric: str) -> str:

@@ -60,9 +60,11 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3re
   margin: 0; }
 dt { color: var(--quiet); } dd { margin: 0; overflow-wrap: anywhere; }
 code { font: .88em ui-monospace, Menlo, Consolas, monospace; }
-svg { width: 100%; height: auto; display: block; }
-@media (max-width: 34rem) { main { padding: 1rem .6rem 2rem; } section { padding: .9rem .8rem; }
-  h1 { font-size: 1.25rem; } th, td { padding: .3rem .4rem; font-size: .88rem; }
+svg { width: 100%; max-width: 36rem; height: auto; display: block; }
+@media (max-width: 34rem) {
+  main { padding: 1rem .6rem 2rem; } section { padding: .9rem .8rem; }
+  h1 { font-size: 1.25rem; } th, td, tbody th { padding: .3rem .4rem; font-size: .88rem; }
+  th { white-space: normal; } thead th { vertical-align: bottom; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
 @media print { section { break-inside: avoid; } }
 """

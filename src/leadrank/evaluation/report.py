@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
 from leadrank.evaluation import figures, plots
 from leadrank.evaluation.page import definitions, inline_svg, page, section, table, text
-from leadrank.evaluation.verdict import paired_differences, selection, verdict
+from leadrank.evaluation.verdict import evidence, selection, verdict
 
 LISTED = 20
 
@@ -24,6 +25,7 @@ def write_report(
     metrics: Mapping[str, Any],
     predictions: pl.DataFrame,
     rivals: Mapping[str, ArrayLike],
+    paired: Mapping[str, Mapping[str, Sequence[float]]],
     call_list: pl.DataFrame,
     stages: Sequence[str],
     command: str,
@@ -31,21 +33,18 @@ def write_report(
     """Write one self-contained HTML file.
 
     `metrics` is the content of metrics.json, `predictions` [n] has the columns of
-    predictions.parquet, `rivals` holds scores [n] of the same rows under `lightgbm` (required)
-    and `probe`, `call_list` is that of the scoring floor, `stages` names the funnel's stages,
-    `command` is what the user typed. Raises ValueError when a rival's scores are not [n].
+    predictions.parquet, `rivals` holds scores [n] of the same rows under `lightgbm` and
+    `probe`, `paired` is what `paired_differences` gave for them, `call_list` is that of the
+    scoring floor, `stages` names the funnel's stages, `command` is what the user typed. Raises
+    ValueError when a rival's scores are not [n].
     """
-    wrong = [name for name, scores in rivals.items() if len(scores) != predictions.height]  # type: ignore[arg-type]
-    if wrong or "lightgbm" not in rivals:
-        raise ValueError(
-            f"rivals need `lightgbm` and {predictions.height} scores each; "
-            f"got {sorted(rivals)}, of another length: {wrong}"
-        )
-    paired = paired_differences(predictions, rivals)
+    lengths = {name: np.shape(scores) for name, scores in rivals.items()}
+    if wrong := {name: n for name, n in lengths.items() if n != (predictions.height,)}:
+        raise ValueError(f"rivals need {predictions.height} scores each, got {wrong}")
     title = f"{metrics['experiment']} on {metrics['data']}"
     body = [
         _header(title, metrics, paired["lightgbm"]),
-        _metrics_section(metrics, paired),
+        _metrics_section(metrics, paired["lightgbm"]),
         f'<div class="pair">{_gain_section(metrics, predictions, rivals)}'
         f"{_calibration_section(metrics, predictions)}</div>",
         _stages_section(predictions, stages),
@@ -58,27 +57,25 @@ def write_report(
 def _header(
     title: str, metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]
 ) -> str:
-    test = metrics["test"]
-    lift = figures.written("lift@10%", test.get("lift@10%"))
+    lift = figures.written("lift@10%", metrics["test"].get("lift@10%"))
     worth = (
         f"Among the 10 % of the leads that it puts first, orders are {lift} times as frequent "
         f"as on average. {selection(metrics)}"
     )
     return (
         f'<p class="quiet">leadrank report: {text(title)}</p>'
-        f"<h1>{text(verdict(metrics, paired))}</h1><p>{text(worth)}</p>"
+        f"<h1>{text(verdict(metrics, paired))}</h1>"
+        f"<p>{text(evidence(metrics, paired))}</p><p>{text(worth)}</p>"
     )
 
 
-def _metrics_section(
-    metrics: Mapping[str, Any], paired: Mapping[str, Mapping[str, Sequence[float]]]
-) -> str:
+def _metrics_section(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:
     shown = figures.systems(metrics)
     rows = [_metric_row(metric, shown, paired) for metric in figures.NAMES]
     test = metrics["test"]
     note = (
-        f"{test['n']:,} test rows with {test['positives']:,} orders. Small print: 95 % intervals "
-        "by bootstrap over leads; the difference to LightGBM is paired."
+        f"{test['n']:,} test rows with {test['positives']:,} orders. In small print: 95 % "
+        "intervals by bootstrap over leads; the difference is leadrank's to LightGBM, paired."
     )
     flagged = any(shown[0].few_hits(metric) for metric in figures.NAMES)
     few = (
@@ -87,7 +84,7 @@ def _metrics_section(
     return section(
         "How well it ranks",
         note,
-        table(["", *(system.name for system in shown), "difference to LightGBM"], rows)
+        table(["", *(system.name for system in shown), "difference"], rows)
         + (f'<p class="quiet">{text(few)}</p>' if flagged else ""),
     )
 
@@ -95,7 +92,7 @@ def _metrics_section(
 def _metric_row(
     metric: str,
     shown: Sequence[figures.System],
-    paired: Mapping[str, Mapping[str, Sequence[float]]],
+    paired: Mapping[str, Sequence[float]],
 ) -> str:
     few = shown[0].few_hits(metric)
     cells = "".join(
@@ -103,8 +100,8 @@ def _metric_row(
         for system in shown
     )
     difference = ""
-    if metric in paired["lightgbm"]:
-        gap, low, high = paired["lightgbm"][metric]
+    if metric in paired:
+        gap, low, high = paired[metric]
         difference = f"{gap:+.3f}{_small(f'{low:+.3f} to {high:+.3f}')}"
     name = figures.NAMES[metric][0] + (" †" if few else "")
     head = f'<th scope="row" class="left">{text(name)}</th>'
@@ -163,7 +160,7 @@ def _stages_section(predictions: pl.DataFrame, stages: Sequence[str]) -> str:
 
 def _call_section(call_list: pl.DataFrame) -> str:
     rows = [_call_row(row) for row in call_list.head(LISTED).iter_rows(named=True)]
-    head = ["lead", "rank", "in its list", "list", "snapshot", "chance of an order", "grade"]
+    head = ["lead", "chance of an order", "grade", "rank", "rank in its list", "list", "as of"]
     return section(
         "Who to call first",
         f"The first {len(rows)} of {call_list.height:,} leads, each at its latest snapshot; "
@@ -173,15 +170,16 @@ def _call_section(call_list: pl.DataFrame) -> str:
 
 
 def _call_row(row: Mapping[str, Any]) -> str:
+    grade = text(row["grade"])
     snapshot = row["snapshot"]
     day = f"{snapshot:%Y-%m-%d}" if hasattr(snapshot, "strftime") else snapshot
-    cells = [row["rank"], row["rank_in_group"], row["group"] or figures.UNKNOWN, day]
-    cells.append(f"{row['probability']:.1%}")
-    grade = text(row["grade"])
+    cells = (row["rank"], row["rank_in_group"], row["group"] or figures.UNKNOWN, day)
     return (
         f'<tr><th scope="row" class="left">{text(row["lead_id"])}</th>'
+        f"<td>{row['probability']:.1%}</td>"
+        f'<td><span class="grade grade-{grade}">{grade}</span></td>'
         + "".join(f"<td>{text(cell)}</td>" for cell in cells)
-        + f'<td><span class="grade grade-{grade}">{grade}</span></td></tr>'
+        + "</tr>"
     )
 
 

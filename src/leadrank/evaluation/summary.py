@@ -4,10 +4,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
-
 from leadrank.evaluation.figures import NAMES, systems
-from leadrank.evaluation.verdict import selection, verdict
+from leadrank.evaluation.verdict import evidence, selection, verdict
 
 WIDTH = 80
 SHOWN = (
@@ -37,6 +35,7 @@ def summary(
     test = metrics["test"]
     lines = [
         *textwrap.wrap(verdict(metrics, paired["lightgbm"]), WIDTH),
+        *textwrap.wrap(evidence(metrics, paired["lightgbm"]), WIDTH),
         *textwrap.wrap(selection(metrics), WIDTH),
         "",
         f"{test['n']:,} test rows, {test['positives']:,} orders; 95 % intervals over leads",
@@ -51,7 +50,7 @@ def summary(
 
 def _figures(metrics: Mapping[str, Any]) -> list[str]:
     shown = systems(metrics)
-    head = f"{'':<28} {shown[0].name:>8}  {'':<16}" + "".join(
+    head = f"{'':<27} {shown[0].name:>8}  {'':<16}" + "".join(
         f" {s.name:>12}" for s in shown[1:]
     )
     lines = [head.rstrip()]
@@ -59,9 +58,8 @@ def _figures(metrics: Mapping[str, Any]) -> list[str]:
         flag = "*" if shown[0].few_hits(metric) else ""
         rivals = "".join(f" {system.figure(metric):>12}" for system in shown[1:])
         interval = shown[0].interval(metric)
-        lines.append(
-            f"{NAMES[metric][0] + flag:<28} {shown[0].figure(metric):>8}  {interval:<16}{rivals}"
-        )
+        figure = shown[0].figure(metric)
+        lines.append(f"{NAMES[metric][0] + flag:<27} {figure:>8}  {interval:<16}{rivals}")
     if any(shown[0].few_hits(metric) for metric in SHOWN):
         lines.append("* fewer than 10 hits behind it: too few to read anything into")
     return lines

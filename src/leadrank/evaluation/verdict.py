@@ -1,4 +1,4 @@
-"""What a run showed, in one sentence that claims no more than the interval allows."""
+"""What a run showed, in words that claim no more than the interval allows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,23 +44,27 @@ def paired_differences(
 def verdict(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:
     """The headline: which model was kept, and whether it beats LightGBM on the test leads.
 
-    `paired` is {metric: [difference, low, high]} against LightGBM. "Cannot tell" where the
-    interval of average precision includes 0.
+    `paired` is {metric: [difference, low, high]} against LightGBM; average precision decides.
+    "Cannot tell" where its interval includes 0 or there is none.
     """
     model = MODELS[metrics["selected"]]
-    gap, low, high = paired[PRIMARY]
-    ours, theirs = metrics["test"][PRIMARY], metrics["lightgbm"][PRIMARY]
-    figures = (
-        f"average precision {ours:.3f} against {theirs:.3f}, "
-        f"difference {gap:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
-    )
+    _, low, high = paired[PRIMARY]
     if low > 0:
-        return f"The {model} ranks these leads better than LightGBM ({figures})."
+        return f"The {model} ranks these leads better than LightGBM."
     if high < 0:
-        return f"The {model} ranks these leads worse than LightGBM ({figures})."
-    return (
-        f"Cannot tell whether the {model} ranks these leads better than LightGBM ({figures})."
-    )
+        return f"The {model} ranks these leads worse than LightGBM."
+    return f"Cannot tell whether the {model} ranks these leads better than LightGBM."
+
+
+def evidence(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:
+    """The figures behind the verdict: average precision, which decides it, and AUC."""
+    said = [
+        f"{name} {metrics['test'][metric]:.3f} against {metrics['lightgbm'][metric]:.3f} "
+        f"(difference {gap:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})"
+        for metric, name in ((PRIMARY, "Average precision"), ("auc", "AUC"))
+        for gap, low, high in [paired[metric]]
+    ]
+    return "; ".join(said) + "."
 
 
 def selection(metrics: Mapping[str, Any]) -> str:

@@ -1,0 +1,205 @@
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from leadrank.evaluation import paired_differences, summary, verdict, write_report
+
+NASTY = '<script>alert("x")</script>'
+BLOCK = {
+    "n": 200, "positives": 30, "auc": 0.75, "average_precision": 0.25, "ndcg": 0.6,
+    "ndcg_stage": 0.7, "precision@0.1%": 1.0, "precision@1%": 0.5, "precision@5%": 0.4,
+    "precision@10%": 0.3, "recall@5%": 0.2, "lift@10%": 2.5, "pair_accuracy": 0.66,
+    "ece": 0.01, "brier": 0.1, "few_hits": ["precision@0.1%"],
+}  # fmt: skip
+BETTER = {"auc": [0.1, 0.05, 0.2], "average_precision": [0.05, 0.01, 0.09]}
+UNCLEAR = {"auc": [0.1, 0.05, 0.2], "average_precision": [0.05, -0.01, 0.09]}
+WORSE = {"auc": [0.1, 0.05, 0.2], "average_precision": [-0.05, -0.09, -0.01]}
+
+
+def metrics(**changes: Any) -> dict[str, Any]:
+    return {
+        "experiment": "quickstart", "data": "world", "seed": 7, "git": "abc1234",
+        "data_fingerprint": "f00d", "selected": "finetuned", "test": BLOCK,
+        "test_ci": {"auc": [0.7, 0.8]}, "probe": {**BLOCK, "auc": 0.72},
+        "lightgbm": {**BLOCK, "average_precision": 0.2}, "validation": BLOCK,
+        "seconds": {"train": 12.5},
+    } | changes  # fmt: skip
+
+
+def predictions(n: int = 200) -> pl.DataFrame:
+    rng = np.random.default_rng(0)
+    stage = rng.integers(3, size=n)
+    score = stage + rng.normal(size=n)
+    return pl.DataFrame(
+        {
+            "row_id": range(n),
+            "lead_id": [f"L{i // 2}" for i in range(n)],
+            "label": (stage == 2).astype(int),
+            "stage": pl.Series([*stage[:-1].tolist(), None], dtype=pl.Int8),
+            "weight": np.ones(n),
+            "score": score,
+            "probability": 1 / (1 + np.exp(-score)),
+        }
+    )
+
+
+def call_list(lead: str = NASTY, rows: int = 30) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "rank": range(1, rows + 1),
+            "rank_in_group": [1] * rows,
+            "lead_id": [lead] * rows,
+            "snapshot": [datetime(2024, 6, 1, tzinfo=UTC)] * rows,
+            "group": [None, *[f"store & {NASTY}"] * (rows - 1)],
+            "score": [0.5] * rows,
+            "probability": [0.123] * rows,
+            "grade": ["A"] * rows,
+        }
+    )
+
+
+def report(tmp_path: Path, **changes: Any) -> str:
+    rng = np.random.default_rng(1)
+    given = {
+        "metrics": metrics(),
+        "predictions": predictions(),
+        "rivals": {"lightgbm": rng.normal(size=200), "probe": rng.normal(size=200)},
+        "paired": {"lightgbm": BETTER, "probe": BETTER},
+        "call_list": call_list(),
+        "stages": ("contacted", NASTY, "order"),
+        "command": f"make train ARGS='{NASTY}'",
+    } | changes
+    write_report(tmp_path / "report.html", **given)
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+class Balanced(HTMLParser):
+    """Checks that every element that is opened is closed, in order."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_customer_text_is_escaped_everywhere(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "store &amp; &lt;script" in page
+
+
+def test_it_asks_no_other_machine_for_anything(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    assert "://" not in page
+    assert not re.search(r"(src|action|@import|url)\s*[=(]\s*[\"']?(?!#)", page)
+    assert all(link.startswith("#") for link in re.findall(r'href="([^"]*)"', page))
+
+
+def test_the_html_is_balanced(tmp_path: Path) -> None:
+    parser = Balanced()
+    parser.feed(report(tmp_path))
+    assert parser.open == []
+
+
+def test_three_figures_are_inline(tmp_path: Path) -> None:
+    assert report(tmp_path).count("<svg") == 3
+
+
+def test_a_figure_with_few_hits_is_flagged(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    assert "top 0.1 % †" in page
+    assert page.count("†") == 2
+
+
+def test_intervals_stand_beside_the_figures(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    assert "0.700 to 0.800" in page
+    assert "+0.010 to +0.090" in page
+
+
+def test_the_first_twenty_leads_are_listed(tmp_path: Path) -> None:
+    page = report(tmp_path, call_list=call_list(lead="someone", rows=30))
+    assert page.count(">someone<") == 20
+    assert "first 20 of 30 leads" in page
+
+
+def test_how_it_was_made_is_told(tmp_path: Path) -> None:
+    page = report(tmp_path)
+    for told in ("make train", "abc1234", "f00d", "train 12.5"):
+        assert told in page
+
+
+def test_an_undefined_figure_is_not_a_zero(tmp_path: Path) -> None:
+    page = report(tmp_path, metrics=metrics(test={**BLOCK, "ece": float("nan")}))
+    assert "n/a" in page
+    assert "nan" not in page.lower()
+
+
+def test_the_probe_is_listed_once_when_it_was_kept(tmp_path: Path) -> None:
+    page = report(tmp_path, metrics=metrics(selected="probe"))
+    assert "The linear probe was kept" in page
+    assert '<th scope="col">linear probe</th>' not in page
+
+
+def test_rival_scores_of_another_length_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="200 scores each"):
+        report(tmp_path, rivals={"lightgbm": np.zeros(3)})
+
+
+@pytest.mark.parametrize(
+    ("paired", "said"),
+    [
+        (BETTER, "The fine-tuned model ranks these leads better"),
+        (UNCLEAR, "Cannot tell whether the fine-tuned model"),
+        (WORSE, "The fine-tuned model ranks these leads worse"),
+        ({"average_precision": [float("nan")] * 3}, "Cannot tell"),
+    ],
+)
+def test_the_headline_claims_what_the_interval_allows(paired: dict, said: str) -> None:
+    assert verdict(metrics(), paired).startswith(said)
+
+
+def test_the_headline_names_the_model_that_was_kept() -> None:
+    assert "linear probe" in verdict(metrics(selected="probe"), BETTER)
+
+
+def test_a_score_does_not_differ_from_itself() -> None:
+    frame = predictions()
+    paired = paired_differences(frame, {"lightgbm": frame["score"].to_numpy()})
+    assert paired["lightgbm"]["auc"] == [0.0, 0.0, 0.0]
+
+
+def test_a_better_score_has_a_positive_difference() -> None:
+    paired = paired_differences(predictions(), {"lightgbm": np.zeros(200)})
+    gap, low, _ = paired["lightgbm"]["average_precision"]
+    assert gap > low > 0
+
+
+def test_the_summary_fits_a_terminal() -> None:
+    printed = summary(
+        metrics(), "rank lead\n1 L1", run="runs/quickstart-world/version_0",
+        paired={"lightgbm": UNCLEAR},
+    )  # fmt: skip
+    assert max(len(line) for line in printed.splitlines()) <= 80
+    assert "Cannot tell" in printed
+    assert "0.700 to 0.800" in printed
+    assert printed.endswith("Run folder: runs/quickstart-world/version_0")
+    assert "1 L1" in printed
