@@ -79,6 +79,11 @@ def report(tmp_path: Path, **changes: Any) -> str:
     return (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return report(tmp_path_factory.mktemp("report"))
+
+
 class Balanced(HTMLParser):
     """Checks that every element that is opened is closed, in order."""
 
@@ -99,38 +104,34 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_customer_text_is_escaped_everywhere(tmp_path: Path) -> None:
-    page = report(tmp_path)
+def test_customer_text_is_escaped_everywhere(page: str) -> None:
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "store &amp; &lt;script" in page
 
 
-def test_it_asks_no_other_machine_for_anything(tmp_path: Path) -> None:
-    page = report(tmp_path)
+def test_it_asks_no_other_machine_for_anything(page: str) -> None:
     assert "://" not in page
     assert not re.search(r"(src|action|@import|url)\s*[=(]\s*[\"']?(?!#)", page)
     assert all(link.startswith("#") for link in re.findall(r'href="([^"]*)"', page))
 
 
-def test_the_html_is_balanced(tmp_path: Path) -> None:
+def test_the_html_is_balanced(page: str) -> None:
     parser = Balanced()
-    parser.feed(report(tmp_path))
+    parser.feed(page)
     assert parser.open == []
 
 
-def test_three_figures_are_inline(tmp_path: Path) -> None:
-    assert report(tmp_path).count("<svg") == 3
+def test_three_figures_are_inline(page: str) -> None:
+    assert page.count("<svg") == 3
 
 
-def test_a_figure_with_few_hits_is_flagged(tmp_path: Path) -> None:
-    page = report(tmp_path)
+def test_a_figure_with_few_hits_is_flagged(page: str) -> None:
     assert "top 0.1 % †" in page
     assert page.count("†") == 2
 
 
-def test_intervals_stand_beside_the_figures(tmp_path: Path) -> None:
-    page = report(tmp_path)
+def test_intervals_stand_beside_the_figures(page: str) -> None:
     assert "0.700 to 0.800" in page
     assert "+0.010 to +0.090" in page
 
@@ -141,8 +142,7 @@ def test_the_first_twenty_leads_are_listed(tmp_path: Path) -> None:
     assert "first 20 of 30 leads" in page
 
 
-def test_how_it_was_made_is_told(tmp_path: Path) -> None:
-    page = report(tmp_path)
+def test_how_it_was_made_is_told(page: str) -> None:
     for told in ("make train", "abc1234", "f00d", "train 12.5"):
         assert told in page
 
