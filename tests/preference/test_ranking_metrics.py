@@ -66,7 +66,7 @@ def test_reversing_the_score_reverses_auc():
 
 
 def test_the_number_of_threads_does_not_change_a_digit():
-    table = random_table(0, rows=100_000, ties=False, lists=5000)
+    table = random_table(0, rows=70_000, ties=False, lists=5000)
     table["weight"] = table["weight"] + table["probability"]
     before = torch.get_num_threads()
     try:

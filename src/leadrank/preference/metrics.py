@@ -114,7 +114,6 @@ def _stage_figures(
     if stage is None:
         return {"ndcg_stage": undefined, "pair_accuracy": undefined}
     known = torch.ones_like(stage, dtype=torch.bool) if stage_known is None else stage_known
-    stage = stage * known
     gain = 2.0 ** stage.double() - 1
     return {
         "ndcg_stage": ndcg(score, gain, weight * known),

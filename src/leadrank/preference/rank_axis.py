@@ -83,7 +83,7 @@ def interpolate(
     x0, x1 = x.gather(-1, right - 1), x.gather(-1, right)
     y0, y1 = y.gather(-1, right - 1), y.gather(-1, right)
     width = x1 - x0
-    share = torch.where(width > 0, (at - x0) / width, 0).clamp(0, 1)
+    share = torch.where(width > 0, (at - x0) / width, 0)
     return y0 + share * (y1 - y0)
 
 
