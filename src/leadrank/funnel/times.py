@@ -14,6 +14,8 @@ ISO = (
     r"(?:[T ](?P<minute>\d{2}:\d{2})(?P<second>:\d{2}(?:\.\d{1,9})?)?)?"
     r" ?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?$"
 )
+FULL_TIME = "%Y-%m-%d %H:%M:%S%.f"
+FULL_TIME_LENGTH = len("2024-06-30 14:05:09")
 LATEST_UNIX_SECOND = 4_102_444_800  # the year 2100; milliseconds given as seconds lie beyond it
 
 
@@ -36,10 +38,28 @@ def unix_time(seconds: pl.Expr) -> pl.Expr:
 
 
 def _iso_time(text: pl.Expr, timezone: str) -> pl.Expr:
-    part = text.str.strip_chars().str.extract_groups(ISO).struct
+    return text.str.strip_chars().map_batches(
+        lambda values: _iso_times(values, timezone), return_dtype=UTC_TIME
+    )
+
+
+def _iso_times(text: pl.Series, timezone: str) -> pl.Series:
+    """Full times without a zone at once, the rest by the pattern, which is ten times slower."""
+    spaced = pl.col("text").str.replace("T", " ", literal=True)
+    full = pl.when(spaced.str.len_bytes() >= FULL_TIME_LENGTH).then(spaced)
+    local = full.str.to_datetime(FULL_TIME, time_unit="us", strict=False)
+    frame = pl.DataFrame({"text": text}).with_columns(local.alias("local"))
+    rest = (frame["local"].is_null() & frame["text"].is_not_null()).arg_true()
+    times = frame.select(_local(pl.col("local"), timezone)).to_series()
+    by_pattern = frame[rest].select(_by_pattern(pl.col("text"), timezone)).to_series()
+    return times.scatter(rest, by_pattern)
+
+
+def _by_pattern(text: pl.Expr, timezone: str) -> pl.Expr:
+    part = text.str.extract_groups(ISO).struct
     day, minute, second, zone = (part.field(f) for f in ("day", "minute", "second", "zone"))
     written = day + " " + minute.fill_null("00:00") + second.fill_null(":00")
-    local = written.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    local = written.str.to_datetime(FULL_TIME, time_unit="us", strict=False)
     naive = pl.when(minute.is_null()).then(_local_day(local, timezone))
     zoned = (local - _offset(zone)).dt.replace_time_zone("UTC")
     return (

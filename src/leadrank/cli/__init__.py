@@ -1,0 +1,143 @@
+"""The doors of leadrank: `leadrank COMMAND ...`.
+
+Exit code 2 is the user's mistake, said in one sentence; a traceback is ours.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from leadrank.errors import UserError
+
+COMMANDS: dict[str, str] = {
+    "fit": "train an experiment: --config experiments/EXP.yaml --data.crm FILE",
+    "test": "measure a finished run's model on its test part again",
+    "score": "rank new leads with a finished run",
+    "report": "write a finished run's report.html again",
+    "check": "print what a CRM file makes of its table",
+    "init": "draft a CRM file for a table",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    try:
+        return _command(words[0])(words[1:])
+    except UserError as error:
+        print(f"leadrank: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+
+
+def _usage() -> str:
+    lines = [f"  {name:<8}{what}" for name, what in COMMANDS.items()]
+    return "\n".join(["leadrank COMMAND ..., where COMMAND is:", *lines])
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    from leadrank.funnel.nearest import nearest
+
+    commands = {
+        "fit": _fit,
+        "test": _test,
+        "score": _score,
+        "report": _report,
+        "check": _check,
+        "init": _init,
+    }
+    if name not in commands:
+        raise UserError(f"no command {name!r}{nearest(name, list(COMMANDS))}\n{_usage()}")
+    return commands[name]
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(f"leadrank {command}", description=COMMANDS[command])
+
+
+def _fit(words: list[str]) -> int:
+    from leadrank.cli.fit import run_fit
+
+    return run_fit(words)
+
+
+def _run_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
+    parser.add_argument("--base", help="folder of the base model, if it has moved")
+
+
+def _test(words: list[str]) -> int:
+    from leadrank.cli.score import run_test
+
+    parser = _parser("test")
+    _run_argument(parser)
+    parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
+    parser.add_argument("--four-bit", action="store_true", help="less memory, slower on CPU")
+    return run_test(parser.parse_args(words))
+
+
+def _score(words: list[str]) -> int:
+    from leadrank.cli.score import run_score
+
+    parser = _parser("score")
+    _run_argument(parser)
+    parser.add_argument(
+        "--data",
+        action="append",
+        required=True,
+        metavar="[TABLE=]FILE",
+        help="the new rows; TABLE= names the CRM file's table when it has several",
+    )
+    parser.add_argument("--out", required=True, type=Path, help=".parquet or .csv")
+    parser.add_argument("--four-bit", action="store_true", help="less memory, slower on CPU")
+    return run_score(parser.parse_args(words))
+
+
+def _report(words: list[str]) -> int:
+    from leadrank.training.finish import report
+    from leadrank.training.run_folder import load_run
+
+    parser = _parser("report")
+    parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
+    print(report(load_run(parser.parse_args(words).run)))
+    return 0
+
+
+def _check(words: list[str]) -> int:
+    from leadrank.funnel import describe, load_crm_file, read_lead_table
+    from leadrank.training.root import data_root
+
+    parser = _parser("check")
+    parser.add_argument("crm", help="the CRM file")
+    parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
+    parser.add_argument("--quarantine", type=Path, help="write the unusable rows here (CSV)")
+    chosen = parser.parse_args(words)
+    crm = load_crm_file(chosen.crm)
+    table = read_lead_table(crm, data_root(crm, chosen.root))
+    print(describe(table))
+    if chosen.quarantine is not None:
+        table.report.quarantine.write_csv(chosen.quarantine)
+    return 0
+
+
+def _init(words: list[str]) -> int:
+    from leadrank.funnel import draft_crm_file
+
+    parser = _parser("init")
+    parser.add_argument("table", type=Path, help="CSV, Parquet or JSON lines")
+    parser.add_argument("--out", type=Path, help="the CRM file to write; default: print it")
+    chosen = parser.parse_args(words)
+    draft = draft_crm_file(chosen.table)
+    if chosen.out is None:
+        print(draft)
+    elif chosen.out.exists():
+        raise UserError(f"{chosen.out} exists; give another --out, or move it away")
+    else:
+        chosen.out.write_text(draft, "utf-8")
+        print(f"{chosen.out}: check every line marked GUESS, then set `confirmed: true`")
+    return 0

@@ -1,0 +1,162 @@
+"""`leadrank fit`: LightningCLI's flags and files over `experiments/base.yaml`."""
+
+import logging
+import re
+import shlex
+import warnings
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from leadrank.errors import UserError
+from leadrank.evaluation.summary import summary
+from leadrank.funnel.nearest import nearest
+from leadrank.model.ranker import LeadRanker
+from leadrank.preference.settings import PreferenceSettings
+from leadrank.scoring.call_list import format_call_list
+from leadrank.training.data import LeadDataModule
+from leadrank.training.fit import WandbSettings, callbacks, fit, loggers
+from leadrank.training.run_folder import load_run
+
+BASE = "base.yaml"
+#: `--smoke`: seconds instead of minutes, whatever the experiment.
+SMOKE = (
+    "--model.encoder.layers=2",
+    "--model.encoder.adapt_from=1",
+    "--data.max_rows=64",
+    "--data.sampler.batch_size=8",
+    "--data.prompt.max_tokens=64",
+    "--trainer.max_epochs=1",
+)
+USAGE = (
+    "leadrank fit --config experiments/EXP.yaml --data.crm experiments/data/DATA.yaml; "
+    "leadrank fit --help lists every setting"
+)
+
+
+def run_fit(words: list[str]) -> int:
+    """Trains one experiment and prints how it went."""
+    _quieten()
+    smoke = SMOKE if "--smoke" in words else ()
+    given = [word for word in words if word != "--smoke"]
+    experiment = _experiment(given)
+    base = ["--config", str(experiment.with_name(BASE))]
+    cli = _parse([*base, *given, *smoke], experiment.stem)
+    folder = fit(
+        cli.trainer,
+        cli.model,
+        cli.datamodule,
+        experiment=experiment.stem,
+        command=shlex.join(["leadrank", "fit", *words]),
+        seed=int(cli.config.seed_everything),
+        ckpt_path=cli.config.ckpt_path,
+    )
+    if cli.trainer.is_global_zero:
+        run = load_run(folder)
+        calls = format_call_list(run.call_list())
+        print(summary(run.metrics, calls, run=str(folder), paired=run.metrics["paired"]))
+    return 0
+
+
+def _quieten() -> None:
+    """Hides what is meant or is not ours, so that what a user should read can be seen."""
+    # Tips and the list of accelerators; the run's own files say which device it was.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    expected = (
+        "Experiment logs directory .* exists",  # the run's own mark lies there already
+        ".*treespec, LeafSpec",  # lightning 2.6 on torch 2.13
+        "The number of training batches",  # a smoke run is that small
+        "The '(train|val)_dataloader' does not have many workers",  # tokens are ready on disk
+    )
+    for message in expected:
+        warnings.filterwarnings("ignore", message)
+
+
+class _FitCLI(LightningCLI):
+    """LightningCLI with one place for each setting, and the run's own loggers and callbacks."""
+
+    experiment = ""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Settings that belong to neither model, data nor trainer."""
+        parser.add_argument("--runs", default="runs", help="folder of all runs")
+        parser.add_argument("--patience", default=3, type=int, help="epochs without gain")
+        parser.add_argument("--ckpt_path", default=None, type=str | None, help="resume from")
+        parser.add_class_arguments(WandbSettings, "wandb")
+        parser.link_arguments("model.encoder.base", "data.base")
+        for field in fields(PreferenceSettings):
+            name = f"preference.{field.name}"
+            parser.link_arguments(f"model.{name}", f"data.{name}")
+        parser.link_arguments("seed_everything", "data.seed")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """The run's loggers and callbacks first, then those that the user's files add."""
+        ready, config = self.config_init, self.config
+        name = f"{self.experiment}-{ready.data.crm.name}"
+        logs = loggers(Path(config.runs), name, WandbSettings(**vars(config.wandb)))
+        own = callbacks(Path(logs[0].log_dir or "."), config.patience)
+        kwargs["logger"] = [*logs, *_listed(ready.trainer.logger)]
+        kwargs["callbacks"] = [*own, *_listed(ready.trainer.callbacks)]
+        return super().instantiate_trainer(**kwargs)
+
+
+def _listed(value: Any) -> list[Any]:
+    """Loggers or callbacks of a file: one, several, or none (null, true, false)."""
+    if value is None or isinstance(value, bool):
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _parse(words: list[str], experiment: str) -> LightningCLI:
+    cli = type("FitCLI", (_FitCLI,), {"experiment": experiment})
+    with warnings.catch_warnings():
+        # It warns of a parser that reads a list of words beside sys.argv, as this one does.
+        warnings.filterwarnings("ignore", "LightningCLI's args parameter")
+        try:
+            return cli(
+                LeadRanker,
+                LeadDataModule,
+                run=False,
+                args=words,
+                seed_everything_default=0,
+                parser_kwargs={"exit_on_error": False},
+            )
+        except ArgumentError as error:
+            raise UserError(_helpful(str(error))) from None
+
+
+def _experiment(words: list[str]) -> Path:
+    """The last file after `--config`: it names the run, and its folder holds the base."""
+    files = [words[i + 1] for i, w in enumerate(words[:-1]) if w in ("--config", "-c")]
+    files += [w.partition("=")[2] for w in words if w.startswith("--config=")]
+    if not files:
+        if "--help" in words:
+            return Path("experiments") / "help.yaml"
+        raise UserError(f"fit: no --config; say {USAGE}")
+    experiment = Path(files[-1])
+    if not experiment.is_file():
+        known = sorted(p.stem for p in experiment.parent.glob("*.yaml") if p.name != BASE)
+        raise UserError(
+            f"{experiment}: no such experiment{nearest(experiment.stem, known)} "
+            f"(in {experiment.parent}: {', '.join(known) or 'none'})"
+        )
+    return experiment
+
+
+def _helpful(message: str) -> str:
+    """jsonargparse's message, and for a key that it does not know the nearest one it does."""
+    unknown = re.search(r"(?:Key|key|Option|argument)s?:? ['\"]?(?:--)?([\w.]+)", message)
+    return message + (nearest(unknown[1], _keys()) if unknown else "")
+
+
+def _keys() -> list[str]:
+    """Every dotted key that `fit` knows."""
+    parser = LightningArgumentParser()
+    parser.add_lightning_class_args(LeadRanker, "model")
+    parser.add_lightning_class_args(LeadDataModule, "data")
+    parser.add_lightning_class_args(Trainer, "trainer")
+    return [*parser.get_defaults(skip_validation=True).keys(), "seed_everything"]

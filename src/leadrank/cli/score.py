@@ -1,0 +1,71 @@
+"""`leadrank score` and `leadrank test`: a finished run's model on new leads and on its own."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from leadrank.errors import UserError
+from leadrank.funnel import read_lead_table
+from leadrank.preference import ranking_metrics
+from leadrank.scoring.call_list import call_list, format_call_list, write_call_list
+from leadrank.scoring.new_leads import score_table, with_tables
+from leadrank.scoring.saved_model import load_model
+from leadrank.training.root import data_root
+from leadrank.training.run_folder import load_run
+
+#: Scores may differ by so much between batches, machines and 4 bit or dense.
+TOLERANCE = 1e-3
+
+
+def run_score(chosen: Namespace) -> int:
+    """Ranks new leads and writes the list."""
+    if chosen.out.suffix not in (".parquet", ".csv"):
+        raise UserError(f"--out {chosen.out}: expected a name that ends in .parquet or .csv")
+    saved = load_model(load_run(chosen.run).model_folder, base=chosen.base)
+    crm = with_tables(saved.crm, chosen.data)
+    table = read_lead_table(crm, Path(), labelled=False)
+    _say_quarantine(table.report.quarantine, chosen.out)
+    ranked = score_table(saved, table, dense=not chosen.four_bit).sort("rank")
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    if chosen.out.suffix == ".csv":
+        write_call_list(ranked, chosen.out)
+    else:
+        ranked.write_parquet(chosen.out)
+    print(f"{len(ranked):,} leads ranked in {chosen.out}")
+    print(format_call_list(call_list(ranked, base_rate=saved.base_rate)))
+    return 0
+
+
+def _say_quarantine(quarantine: pl.DataFrame, out: Path) -> None:
+    if quarantine.is_empty():
+        return
+    file = out.with_suffix(".quarantine.csv")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    quarantine.write_csv(file)
+    rows = quarantine["row_id"].n_unique()
+    print(f"{rows:,} unusable rows were not scored; {file} says why")
+
+
+def run_test(chosen: Namespace) -> int:
+    """Measures the saved model on the run's test part and compares it with what the run said."""
+    run = load_run(chosen.run)
+    saved = load_model(run.model_folder, base=chosen.base)
+    table = read_lead_table(saved.crm, data_root(saved.crm, chosen.root))
+    said = run.predictions.select("row_id", "label", "weight", said="score")
+    scored = score_table(saved, table, dense=not chosen.four_bit)
+    both = said.join(scored, on="row_id", how="left", maintain_order="left")
+    if both["score"].null_count():
+        raise UserError(
+            f"{chosen.run}: {both['score'].null_count()} of its test rows are not in the "
+            "table any more; test it on the table that it was trained with"
+        )
+    columns = (torch.from_numpy(both[c].to_numpy()) for c in ("score", "label", "weight"))
+    figures = ranking_metrics(*columns)
+    difference = float(np.abs(both["score"] - both["said"]).max())
+    for name in ("auc", "average_precision"):
+        print(f"{name:<20}{figures[name]:.4f}  (the run said {run.metrics['test'][name]:.4f})")
+    print(f"largest difference of a score: {difference:.1e} (allowed {TOLERANCE:g})")
+    return int(difference > TOLERANCE)

@@ -1,0 +1,277 @@
+"""The lead encoder: the first layers of a 4-bit decoder with LoRA, pooled to one vector a lead.
+
+The only file that knows bitsandbytes and peft. What is given up: the language-model head is not
+loaded, and layers above `layers` never exist; for ranking, the middle of a small decoder is both
+cheaper and better than its end.
+"""
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from leadrank.errors import UserError
+from leadrank.model.base_model import BaseModel, resolve_base
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What of the base model is used and what of it is trained.
+
+    Args:
+        base: `smollm2-135m` (embedded), a folder, or a Hugging Face id of any decoder.
+        quantisation: `nf4` keeps the base in 4 bit (double quantisation); `none` in full.
+        layers: use the first so many layers; null uses all.
+        adapt: `lora` trains adapters; `none` leaves the trunk frozen.
+        adapt_from: the lowest layer with adapters; below it nothing ever changes.
+        lora_rank: rank of the adapters.
+        lora_alpha: adapters are scaled by lora_alpha / lora_rank.
+        lora_dropout: dropout before the adapters.
+        lora_targets: names of the linear layers that get adapters.
+        pooling: `mean` over the lead's tokens, or its `last` token.
+        gradient_checkpointing: trade time for memory in the backward pass.
+    """
+
+    base: str = "smollm2-135m"
+    quantisation: Literal["nf4", "none"] = "nf4"
+    layers: int | None = 8
+    adapt: Literal["lora", "none"] = "lora"
+    adapt_from: int = 0
+    lora_rank: int = 16
+    lora_alpha: float = 32.0
+    lora_dropout: float = 0.0
+    lora_targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    pooling: Literal["mean", "last"] = "mean"
+    gradient_checkpointing: bool = False
+
+
+class LeadEncoder(nn.Module):
+    """Reads leads' token ids and gives one vector a lead.
+
+    Args:
+        settings: see `EncoderSettings`.
+        device: where the base is quantised; bitsandbytes does it on arrival there.
+
+    Raises:
+        UserError: the base cannot be found, or `layers`, `adapt_from` or `lora_targets` do not
+            fit it.
+    """
+
+    def __init__(
+        self, settings: EncoderSettings, device: torch.device | str = "cpu"
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.base: BaseModel = resolve_base(settings.base)
+        trunk = _load_trunk(self.base, settings, torch.device(device))
+        self.width: int = trunk.config.hidden_size
+        self.trunk = _with_adapters(trunk, settings)
+
+    def forward(
+        self, input_ids: Int[Tensor, "n t"], attention_mask: Int[Tensor, "n t"]
+    ) -> Float[Tensor, "n d"]:
+        """Pools the last hidden states of each lead's own tokens, in float32."""
+        hidden = self.trunk(
+            input_ids=input_ids, attention_mask=attention_mask, use_cache=False
+        ).last_hidden_state
+        return pool(hidden.float(), attention_mask, how=self.settings.pooling)
+
+    def dense(self, *, adapted: bool = True) -> "LeadEncoder":
+        """A copy for no-grad passes, its weights unpacked and the adapters merged, once.
+
+        On CPU each forward of a 4-bit layer unpacks it again, which costs more than the
+        product itself. Embeddings and norms are shared with this encoder, not copied. With
+        `adapted=False` the adapters are left out: the frozen trunk, whatever was trained.
+        """
+        if not _adapted_or_quantised(self.trunk):
+            return self
+        memo: dict[int, object] = {
+            id(p): p for p in self.trunk.parameters() if p.is_floating_point()
+        }
+        for module in self.trunk.modules():
+            if _is_projection(module):
+                memo[id(module)] = _merged(module, adapted=adapted)
+        twin = copy.copy(self)
+        twin._modules = {"trunk": copy.deepcopy(self.trunk, memo).eval()}
+        return twin
+
+    @torch.no_grad()
+    def reset_adapters(self) -> None:
+        """Makes the adapters change nothing, as before training: their outer factor is zero."""
+        for name, parameter in self.trunk.named_parameters():
+            if ".lora_B." in name:
+                parameter.zero_()
+
+
+def pool(
+    hidden: Float[Tensor, "n t d"],
+    attention_mask: Int[Tensor, "n t"],
+    *,
+    how: Literal["mean", "last"],
+) -> Float[Tensor, "n d"]:
+    """Pools token states by the attention mask, never by "last token that is not pad".
+
+    `mean`: average over the lead's tokens of the states scaled to unit root mean square, so
+    that the huge first-token state of many decoders does not drown the others. `last`: the
+    state of the last token with mask 1, scaled likewise.
+    """
+    states = nn.functional.rms_norm(hidden, hidden.shape[-1:])
+    mask = attention_mask.to(states.dtype)
+    if how == "mean":
+        return torch.einsum("ntd,nt->nd", states, mask) / mask.sum(1, keepdim=True)
+    position = torch.arange(mask.shape[1], device=mask.device)
+    last = (attention_mask * position).argmax(1)
+    return states[torch.arange(len(states), device=mask.device), last]
+
+
+def _load_trunk(base: BaseModel, settings: EncoderSettings, device: torch.device) -> nn.Module:
+    from transformers import AutoConfig, AutoModel, BitsAndBytesConfig
+
+    config = AutoConfig.from_pretrained(base.folder)
+    _cut_layers(config, settings)
+    compute = torch.bfloat16 if device.type == "cuda" else torch.float32
+    quantisation = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute,
+    )
+    with _quietly():
+        trunk = AutoModel.from_pretrained(
+            base.folder,
+            config=config,
+            dtype=compute,
+            device_map={"": device},
+            quantization_config=quantisation if settings.quantisation == "nf4" else None,
+        )
+    _switch_off_repacking(trunk)
+    if settings.gradient_checkpointing:
+        trunk.gradient_checkpointing_enable({"use_reentrant": False})
+    return trunk.requires_grad_(False).train()
+
+
+def _cut_layers(config: object, settings: EncoderSettings) -> None:
+    has = config.num_hidden_layers  # type: ignore[attr-defined]
+    wants = has if settings.layers is None else settings.layers
+    if not 1 <= wants <= has:
+        raise UserError(
+            f"model.encoder.layers: {wants}, but {settings.base!r} has {has} layers; give 1 "
+            f"to {has}, or null for all"
+        )
+    if not 0 <= settings.adapt_from < wants:
+        raise UserError(
+            f"model.encoder.adapt_from: {settings.adapt_from}, expected 0 to {wants - 1} with "
+            f"layers: {wants}; to train no adapters set adapt: none"
+        )
+    config.num_hidden_layers = wants  # type: ignore[attr-defined]
+    if getattr(config, "layer_types", None) is not None:
+        config.layer_types = config.layer_types[:wants]  # type: ignore[attr-defined]
+
+
+def _with_adapters(trunk: nn.Module, settings: EncoderSettings) -> nn.Module:
+    if settings.adapt == "none":
+        return trunk
+    from peft import LoraConfig, inject_adapter_in_model
+
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=_adapted_names(trunk, settings),
+    )
+    adapted = inject_adapter_in_model(config, trunk)
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return adapted
+
+
+def _adapted_names(trunk: nn.Module, settings: EncoderSettings) -> list[str]:
+    """Full names, because peft's own choice of layers misses a trunk without a prefix."""
+    linear = [name for name, m in trunk.named_modules() if isinstance(m, nn.Linear)]
+    if absent := set(settings.lora_targets) - {name.rpartition(".")[2] for name in linear}:
+        raise UserError(
+            f"model.encoder.lora_targets: {', '.join(sorted(absent))} not in "
+            f"{settings.base!r}; its linear layers are "
+            + ", ".join(sorted({name.rpartition(".")[2] for name in linear}))
+        )
+    return [
+        name
+        for name in linear
+        if name.rpartition(".")[2] in settings.lora_targets
+        and _layer_of(name) >= settings.adapt_from
+    ]
+
+
+def _layer_of(name: str) -> int:
+    """The layer's number in a module's name: 3 for `layers.3.self_attn.q_proj`."""
+    return next(int(part) for part in name.split(".") if part.isdigit())
+
+
+def _switch_off_repacking(trunk: nn.Module) -> None:
+    """Keeps bitsandbytes from repacking 4-bit weights in place on CPUs with AVX512-BF16.
+
+    A no-grad forward in eval mode repacks them, and from then on a training forward runs a
+    kernel without autograd: nothing fails, and the adapters' gradients are noise.
+    """
+    for module in trunk.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _is_projection(module: nn.Module) -> bool:
+    """A linear layer with adapters around it, or a quantised one without."""
+    import bitsandbytes as bnb
+    from peft.tuners.lora import LoraLayer
+
+    return isinstance(module, LoraLayer | bnb.nn.Linear4bit)
+
+
+def _adapted_or_quantised(trunk: nn.Module) -> bool:
+    return any(_is_projection(module) for module in trunk.modules())
+
+
+def _merged(module: nn.Module, *, adapted: bool) -> nn.Linear:
+    """The plain linear layer that gives what this one gives: base weight plus adapters."""
+    from peft.utils.integrations import dequantize_module_weight
+
+    base = module.get_base_layer() if hasattr(module, "get_base_layer") else module
+    dtype = base.compute_dtype if hasattr(base, "compute_dtype") else base.weight.dtype
+    weight = dequantize_module_weight(base).detach().to(dtype)
+    if adapted and base is not module:
+        for name in module.active_adapters:
+            weight = weight + module.get_delta_weight(name).detach().to(dtype)
+    linear = nn.Linear(base.in_features, base.out_features, base.bias is not None, device="meta")
+    linear.weight = nn.Parameter(weight, requires_grad=False)
+    if base.bias is not None:
+        linear.bias = nn.Parameter(base.bias.detach().to(dtype), requires_grad=False)
+    return linear
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Hides the loader's report of the layers that `layers` cuts off, which is meant."""
+    from transformers.utils import logging as transformers_logging
+
+    bars = transformers_logging.is_progress_bar_enabled()
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    bitsandbytes = logging.getLogger("bitsandbytes")
+    before = bitsandbytes.level
+    bitsandbytes.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        bitsandbytes.setLevel(before)
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

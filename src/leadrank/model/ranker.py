@@ -1,0 +1,180 @@
+"""The LightningModule: wires model, losses and optimiser; the maths is in the floors below."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from leadrank.funnel import Funnel
+from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.head import HeadSettings, ScoreHead
+from leadrank.model.lead_model import LeadModel
+from leadrank.preference import (
+    Tier,
+    hierarchical_preference_loss,
+    joint_loss,
+    pointwise_loss,
+)
+from leadrank.preference.settings import PreferenceSettings
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Weights of the joint loss; both terms are means.
+
+    Args:
+        pointwise: weight of the binary cross-entropy.
+        preference: weight of the preference pairs; 0 trains on labels alone.
+    """
+
+    pointwise: float = 2.0
+    preference: float = 1.0
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """AdamW with linear warm-up and linear decay to zero over the run's own steps.
+
+    Args:
+        head_rate: learning rate of the head.
+        adapter_rate: learning rate of the adapters.
+        weight_decay: decoupled weight decay.
+        warmup: share of all steps that the rates rise.
+    """
+
+    head_rate: float = 1e-4
+    adapter_rate: float = 1e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+
+
+class LeadRanker(L.LightningModule):
+    """Trains a `LeadModel` on orders and preference pairs.
+
+    Args:
+        encoder: what of the base model is used and trained.
+        head: shape of the head.
+        preference: which stages win over which.
+        loss: weights of the two losses.
+        optimiser: rates and schedule.
+        score_dense: score with weights unpacked and merged once (faster); false scores in 4
+            bit (less memory).
+    """
+
+    model: LeadModel
+    tiers: tuple[Tier, ...]
+
+    # No default is shared between instances: the settings are frozen.
+    def __init__(
+        self,
+        encoder: EncoderSettings = EncoderSettings(),  # noqa: B008
+        head: HeadSettings = HeadSettings(),  # noqa: B008
+        preference: PreferenceSettings = PreferenceSettings(),  # noqa: B008
+        loss: LossSettings = LossSettings(),  # noqa: B008
+        optimiser: OptimiserSettings = OptimiserSettings(),  # noqa: B008
+        score_dense: bool = True,
+    ) -> None:
+        super().__init__()
+        self.encoder_settings = encoder
+        self.head_settings = head
+        self.preference = preference
+        self.loss_settings = loss
+        self.optimiser_settings = optimiser
+        self.score_dense = score_dense
+        # A 4-bit base cannot be restored from a state dict, and need not be.
+        self.strict_loading = False
+        # In a list, so that the scoring copy is no submodule: not saved, not moved, not trained.
+        self._scoring: list[LeadModel] = []
+
+    def build(self, funnel: Funnel, field_width: int) -> None:
+        """Creates the model for one funnel and its field features."""
+        self.tiers = self.preference.resolve(funnel)
+        encoder = LeadEncoder(self.encoder_settings, self.device)
+        self.model = LeadModel(
+            encoder, ScoreHead(self.head_settings, encoder.width, field_width)
+        )
+
+    def configure_model(self) -> None:
+        """Builds the model from the data module, once."""
+        if not hasattr(self, "model"):
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            self.build(data.funnel, data.field_features.width)
+
+    def forward(self, batch: dict[str, Any]) -> Tensor:
+        """Scores [n] of a batch."""
+        return self.model(batch)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """The joint loss of a batch; each lead is encoded once, whatever its pairs."""
+        score = self.model(batch)
+        pointwise = pointwise_loss(score, batch["label"], batch["weight"], batch["rate"])
+        pairs = hierarchical_preference_loss(score, batch["pairs"], tiers=self.tiers)
+        loss = joint_loss(
+            pointwise,
+            pairs,
+            tiers=self.tiers,
+            pointwise_weight=self.loss_settings.pointwise,
+            preference_weight=self.loss_settings.preference,
+        )
+        size = len(score)
+        self.log("train/loss", loss, prog_bar=True, batch_size=size)
+        self.log("train/pointwise", pointwise.mean(), batch_size=size)
+        for tier, mean, count in zip(self.tiers, pairs.mean(), pairs.count, strict=True):
+            self.log(f"train/{tier.name}", mean, batch_size=size)
+            self.log(f"train/{tier.name}_pairs", count, batch_size=size)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Unpacks the weights as they are now."""
+        self._scoring = [self.model.dense() if self.score_dense else self.model]
+
+    def on_validation_epoch_end(self) -> None:
+        """Frees the unpacked weights."""
+        self._scoring = []
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """Scores [n]; a callback measures them."""
+        return self._scoring[0](batch)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over adapters and head, and the schedule of `OptimiserSettings`."""
+        settings = self.optimiser_settings
+        adapters = [p for p in self.model.encoder.parameters() if p.requires_grad]
+        groups = [
+            {"params": list(self.model.head.parameters()), "lr": settings.head_rate},
+            {"params": adapters, "lr": settings.adapter_rate},
+        ]
+        optimiser = torch.optim.AdamW(
+            [group for group in groups if group["params"]], weight_decay=settings.weight_decay
+        )
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: rate_factor(step, steps, settings.warmup)
+        )
+        return [optimiser], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what training can change; the base is named, not copied."""
+        checkpoint["state_dict"] = {
+            f"model.{name}": tensor for name, tensor in self.model.learned_state().items()
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuses a checkpoint that lacks a trained weight, which would stay random."""
+        state = checkpoint["state_dict"]
+        self.model.load_learned_state(
+            {name.removeprefix("model."): tensor for name, tensor in state.items()}
+        )
+
+
+def rate_factor(step: int, steps: int, warmup: float) -> float:
+    """The share of the full rate at a step: up over `warmup`, then linearly down to zero.
+
+    Step 0 already moves, and so does the last one.
+    """
+    rising = max(1, round(warmup * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return max(0.0, (steps - step) / max(1, steps - rising))

@@ -1,0 +1,99 @@
+"""All rows as tensors, and batches of them, padded to their longest row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from leadrank.funnel import LeadTable
+from leadrank.model.field_features import FieldFeatures
+from leadrank.text import TokenStore
+
+PAD = 0  # any id: the attention mask says what counts
+
+
+class LeadRows(Dataset[dict[str, Any]]):
+    """The lead table as tensors; indexed by an array of positions, it gives a batch.
+
+    Args:
+        table: the lead table.
+        tokens: its token ids, row by row.
+        features: turns its fields into numbers.
+    """
+
+    def __init__(self, table: LeadTable, tokens: TokenStore, features: FieldFeatures) -> None:
+        rows = table.rows
+        self.tokens = tokens
+        self.length = np.asarray(tokens.lengths, np.int64)
+        self.row_id = torch.from_numpy(rows["row_id"].to_numpy().copy())
+        self.fields = features.encode(rows)
+        self.label = _numbers(rows["label"], torch.float32)
+        self.stage = _numbers(rows["stage"], torch.int64)
+        self.stage_known = torch.from_numpy(rows["stage"].is_not_null().to_numpy().copy())
+        self.lost = torch.from_numpy(rows["lost"].to_numpy().copy())
+        self.mature = torch.from_numpy(rows["mature"].to_numpy().copy())
+        self.weight = _numbers(rows["weight"], torch.float32)
+        self.lead, self.group = codes(rows["lead_id"]), codes(rows["group"])
+        self.rate = torch.ones(len(rows))
+
+    def __len__(self) -> int:
+        return len(self.row_id)
+
+    def __getitem__(self, positions: NDArray[np.int64] | int) -> dict[str, Any]:
+        index = torch.as_tensor(np.atleast_1d(positions))
+        ids, mask = pad([self.tokens[int(i)] for i in index])
+        columns = (
+            "row_id fields label stage stage_known lost mature lead group weight rate".split()
+        )
+        batch = {name: getattr(self, name)[index] for name in columns}
+        return {**batch, "position": index, "input_ids": ids, "attention_mask": mask}
+
+    def stratum(self) -> NDArray[np.int64]:
+        """[rows] one code for each (label, stage known, stage, lost)."""
+        return np.asarray(
+            ((self.label.long() * 2 + self.stage_known.long()) * 128 + self.stage) * 2
+            + self.lost.long()
+        )
+
+
+def pad(ids: Sequence[NDArray]) -> tuple[Tensor, Tensor]:
+    """[n t] ids padded on the right, and their attention mask."""
+    longest = max(len(row) for row in ids)
+    padded = torch.full((len(ids), longest), PAD)
+    mask = torch.zeros((len(ids), longest), dtype=torch.int64)
+    for row, tokens in enumerate(ids):
+        padded[row, : len(tokens)] = torch.from_numpy(np.asarray(tokens, np.int64))
+        mask[row, : len(tokens)] = 1
+    return padded, mask
+
+
+def codes(column: pl.Series) -> Tensor:
+    """[n] int64: equal values have equal codes; null is a value like any other."""
+    return torch.from_numpy(column.rank("dense").fill_null(0).cast(pl.Int64).to_numpy().copy())
+
+
+def _numbers(column: pl.Series, dtype: torch.dtype) -> Tensor:
+    """Nulls become 0: every reader also reads the mask that says where a value is known."""
+    return torch.from_numpy(column.fill_null(0).to_numpy().copy()).to(dtype)
+
+
+def scoring_batches(
+    length: NDArray, *, max_tokens: int, rank: int = 0, world_size: int = 1
+) -> list[NDArray[np.int64]]:
+    """Positions of rows in batches of like length, each at most `max_tokens` with its padding.
+
+    Every row is in one batch of one rank; longest first, so that memory runs out at once or
+    never. A single row may be longer than `max_tokens`.
+    """
+    order = np.argsort(-length, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        count = max(1, max_tokens // max(1, int(length[order[start]])))
+        batches.append(order[start : start + count])
+        start += count
+    return batches[rank::world_size]

@@ -1,0 +1,119 @@
+"""Callbacks of a run: the probe that starts the head, and the metrics of each validation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import numpy as np
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from leadrank.model.base_model import cache_folder
+from leadrank.model.frozen_features import features_key, frozen_features
+from leadrank.model.probe import Probe, fit_probe
+from leadrank.model.ranker import LeadRanker
+from leadrank.training.data import LeadDataModule
+from leadrank.training.metric import RankingMetric
+
+#: What `ranking_metrics` gives beside figures: counts and remarks, not worth a curve.
+NOT_LOGGED = ("n", "positives")
+
+
+class StartFromProbe(Callback):
+    """Fits the probe on frozen features and starts the head as it.
+
+    Afterwards `probe` and `text_free` (the same without text) are the fitted probes, and
+    `scores[name]` their logits of every row of the table.
+    """
+
+    probe: Probe
+    text_free: Probe
+
+    def __init__(self) -> None:
+        self.scores: dict[str, np.ndarray] = {}
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Runs before the first step; a resumed run keeps the weights that it was given."""
+        ranker, data = _ours(trainer, pl_module)
+        text = self._frozen_text(trainer, ranker, data)
+        fields = data.rows.fields.numpy()
+        if not ranker.head_settings.fields:
+            fields = fields[:, :0]
+        self.probe = self._fit(data, text, fields)
+        self.text_free = self._fit(data, text[:, :0], data.rows.fields.numpy())
+        self.scores = {
+            "probe": self.probe.score(text, fields),
+            "text_free": self.text_free.score(text[:, :0], data.rows.fields.numpy()),
+        }
+        if trainer.ckpt_path is None:
+            ranker.model.head.start_from(self.probe)
+
+    def _frozen_text(
+        self, trainer: L.Trainer, ranker: LeadRanker, data: LeadDataModule
+    ) -> np.ndarray:
+        """[rows d]: rank 0 computes, the others read what it kept."""
+        encoder = ranker.model.encoder
+        file = cache_folder() / "features" / f"{features_key(encoder, data.tokens.fingerprint)}.npy"
+        with _rank_zero_first(trainer):
+            return frozen_features(encoder, data.all_batches(), len(data.rows), file)
+
+    def _fit(self, data: LeadDataModule, text: np.ndarray, fields: np.ndarray) -> Probe:
+        train = data.positions("train")
+        columns = (data.rows.label, data.rows.weight, data.rows.lead)
+        label, weight, lead = (column.numpy()[train] for column in columns)
+        return fit_probe(text[train], fields[train], label, weight, lead)
+
+
+class TrackMetrics(Callback):
+    """Measures each validation exactly, over all devices, and logs it as `val/NAME`."""
+
+    def __init__(self) -> None:
+        self.metric = RankingMetric()
+
+    def on_validation_epoch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule
+    ) -> None:
+        """Starts afresh."""
+        self.metric = RankingMetric().to(pl_module.device)
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: dict[str, Tensor],
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Adds the scores that `validation_step` gave."""
+        _, data = _ours(trainer, pl_module)
+        keys = ("label", "weight", "stage", "stage_known")
+        group = batch["group"] if data.has_groups else None
+        self.metric.update(batch["row_id"], outputs, *(batch[key] for key in keys), group=group)
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Logs the figures; every rank has the same ones."""
+        for name, value in self.metric.compute().items():
+            if isinstance(value, float) and name not in NOT_LOGGED:
+                pl_module.log(
+                    f"val/{name}", value, prog_bar=name in ("auc", "average_precision")
+                )
+
+
+@contextmanager
+def _rank_zero_first(trainer: L.Trainer) -> Iterator[None]:
+    if not trainer.is_global_zero:
+        trainer.strategy.barrier()
+    yield
+    if trainer.is_global_zero:
+        trainer.strategy.barrier()
+
+
+def _ours(
+    trainer: L.Trainer, pl_module: L.LightningModule
+) -> tuple[LeadRanker, LeadDataModule]:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    assert isinstance(pl_module, LeadRanker)
+    assert isinstance(data, LeadDataModule)
+    return pl_module, data

@@ -1,0 +1,209 @@
+"""The LightningDataModule: from a CRM file to batches with pairs."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import lightning as L
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from leadrank.errors import UserError
+from leadrank.funnel import Funnel, LeadTable, load_crm_file, read_lead_table
+from leadrank.model.base_model import cache_folder, resolve_base
+from leadrank.model.field_features import FieldFeatures
+from leadrank.preference.settings import PreferenceSettings
+from leadrank.text import PromptTemplate, TokenStore, fit_template, tokenise
+from leadrank.model.rows import LeadRows, scoring_batches
+from leadrank.training.root import data_root
+from leadrank.training.rows import PairedRows
+from leadrank.training.sampler import SamplerSettings, StageSampler
+
+
+class LeadDataModule(L.LightningDataModule):
+    """Reads a CRM, splits it, writes its prompts and draws its batches.
+
+    Args:
+        crm: the CRM file.
+        root: folder that its paths are relative to; null: `$LEADRANK_DATA`, else here.
+        base: whose tokenizer to use; the command line links it to the encoder's base.
+        prompt: how a lead is written out.
+        preference: tiers of the pairs; the command line links it to the model's.
+        sampler: how a training epoch is drawn.
+        scoring_tokens: most tokens in a scoring batch, padding included.
+        seed: fixes the batches.
+        max_rows: read no more than so many rows, orders first; for trying things out.
+        workers: processes that prepare batches beside the main one.
+    """
+
+    def __init__(
+        self,
+        crm: str,
+        root: str | None = None,
+        base: str = "smollm2-135m",
+        prompt: PromptTemplate = PromptTemplate(),  # noqa: B008
+        preference: PreferenceSettings = PreferenceSettings(),  # noqa: B008
+        sampler: SamplerSettings = SamplerSettings(),  # noqa: B008
+        scoring_tokens: int = 8192,
+        seed: int = 0,
+        max_rows: int | None = None,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.crm = load_crm_file(crm)
+        self.root = data_root(self.crm, root)
+        self.base = base
+        self.prompt = prompt
+        self.preference = preference
+        self.sampler = sampler
+        self.scoring_tokens = scoring_tokens
+        self.seed = seed
+        self.max_rows = max_rows
+        self.workers = workers
+
+    @property
+    def funnel(self) -> Funnel:
+        """The funnel of the CRM file."""
+        return self.crm.funnel
+
+    @cached_property
+    def table(self) -> LeadTable:
+        """The lead table, read on first use; UserError when it cannot be trained on."""
+        table = read_lead_table(self.crm, self.root)
+        if self.max_rows is not None:
+            table = _fewer_rows(table, self.max_rows)
+        _check_orders(table)
+        return table
+
+    @cached_property
+    def tokens(self) -> TokenStore:
+        """The token ids of the table's prompts, from the cache where they are there."""
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(resolve_base(self.base).folder)
+        template = fit_template(self.prompt, self.table)
+        return tokenise(self.table, template, tokenizer, cache_folder() / "tokens")
+
+    @cached_property
+    def field_features(self) -> FieldFeatures:
+        """The fields' codes, learned on the mature training rows."""
+        fields = self.crm.fields
+        return FieldFeatures.fit(
+            self.table.part("train").filter("mature"),
+            [f.column for f in fields.numeric],
+            [f.column for f in fields.categorical],
+        )
+
+    @cached_property
+    def rows(self) -> LeadRows:
+        """All rows as tensors."""
+        return LeadRows(self.table, self.tokens, self.field_features)
+
+    def positions(self, part: str) -> NDArray[np.int64]:
+        """Positions of the mature rows of a part: the rows that are trained or measured on."""
+        rows = self.table.rows
+        return np.flatnonzero((rows["part"] == part).fill_null(False) & rows["mature"])
+
+    def setup(self, stage: str) -> None:
+        """Reads everything now, so that a bad table ends the run before the model loads."""
+        train = self.positions("train")
+        self._sampler = StageSampler(
+            self.rows.length[train],
+            self.rows.label.numpy()[train],
+            self.rows.stratum()[train],
+            settings=self.sampler,
+            seed=self.seed,
+            rank=self._rank,
+            world_size=self._world_size,
+        )
+        self.rows.rate[train] = self.rows.rate.new_tensor(self._sampler.plan.rate)
+
+    def train_dataloader(self) -> DataLoader:
+        """Batches with pairs, drawn by stage and length."""
+        paired = PairedRows(self.rows, self.preference.resolve(self.funnel))
+        part = _Positions(paired, self.positions("train"))
+        return DataLoader(
+            part, sampler=self._sampler, batch_size=None, num_workers=self.workers,
+            persistent_workers=self.workers > 0, pin_memory=self._pin,
+        )  # fmt: skip
+
+    def val_dataloader(self) -> DataLoader:
+        """The mature validation rows without pairs, each once over all ranks."""
+        positions = self.positions("validation")
+        batches = scoring_batches(
+            self.rows.length[positions],
+            max_tokens=self.scoring_tokens,
+            rank=self._rank,
+            world_size=self._world_size,
+        )
+        part = _Positions(self.rows, positions)
+        return DataLoader(part, sampler=batches, batch_size=None, pin_memory=self._pin)
+
+    def all_batches(self) -> Iterator[dict[str, Any]]:
+        """Every row of the table, with progress: for what is computed once for all."""
+        batches = scoring_batches(self.rows.length, max_tokens=self.scoring_tokens)
+        with tqdm(total=len(self.rows), desc="frozen features", unit="lead", ncols=80) as bar:
+            for batch in batches:
+                yield self.rows[batch]
+                bar.update(len(batch))
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether leads compete in lists."""
+        return self.crm.group is not None
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def _pin(self) -> bool:
+        return bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda"
+
+
+class _Positions:
+    """A part of a dataset: positions within the part become positions in the table."""
+
+    def __init__(self, rows: LeadRows | PairedRows, positions: NDArray[np.int64]) -> None:
+        self.rows, self.positions = rows, positions
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, index: NDArray[np.int64]) -> dict[str, Any]:
+        return self.rows[self.positions[index]]
+
+
+def _check_orders(table: LeadTable) -> None:
+    final = table.crm.stage_names[-1]
+    problems = []
+    for part in ("train", "validation", "test"):
+        label = table.part(part).filter("mature")["label"]
+        orders = int(label.sum())
+        for count, name in ((orders, "reached"), (len(label) - orders, "missed")):
+            if not count:
+                problems.append(
+                    f"{table.crm.path}: none of the {len(label):,} mature rows of the {part} "
+                    f"part {name} the final stage {final!r}; expected some that did and some "
+                    "that did not; check the final stage's rule, or change `split`"
+                )
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _fewer_rows(table: LeadTable, max_rows: int) -> LeadTable:
+    """A third of `max_rows` from each part, half of them orders where there are enough."""
+    from dataclasses import replace
+
+    each = max(2, max_rows // 6)
+    usable = pl.col("mature") & pl.col("part").is_not_null()
+    place = pl.int_range(pl.len()).over("part", "label")
+    rows = table.rows.filter(usable).filter(place < each)
+    return replace(table, rows=rows, fingerprint=f"{table.fingerprint}-first-{max_rows}")

@@ -1,0 +1,243 @@
+"""After the last step: choose the model, calibrate it, measure it once on test, write it all.
+
+Choices read validation only; the test part is scored after they are made.
+"""
+
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from leadrank.evaluation.lightgbm import fit_lightgbm
+from leadrank.evaluation.report import write_report
+from leadrank.evaluation.verdict import paired_differences
+from leadrank.funnel import load_crm_file
+from leadrank.model.ranker import LeadRanker
+from leadrank.preference import bootstrap_intervals, ranking_metrics
+from leadrank.scoring.calibration import Calibration, fit_calibration
+from leadrank.scoring.call_list import call_list, rank_predictions, write_call_list
+from leadrank.scoring.saved_model import SavedModel, save_model
+from leadrank.scoring.score import score_rows
+from leadrank.training.callbacks import StartFromProbe
+from leadrank.training.data import LeadDataModule
+from leadrank.training.run_folder import Run, git_commit, write_metrics
+
+Floats = NDArray[np.float64]
+CHOSEN_BY = "average_precision"
+RIVALS = ("lightgbm", "probe", "text_free", "finetuned")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves: the model with its best checkpoint's weights, and the probes."""
+
+    ranker: LeadRanker
+    data: LeadDataModule
+    start: StartFromProbe
+    experiment: str
+    command: str
+    seed: int
+    seconds: float
+    epochs: int
+
+
+def finish_run(folder: Path, trained: Trained) -> None:
+    """Writes model, predictions, call list, metrics.json and report."""
+    began = time.monotonic()
+    data, start = trained.data, trained.start
+    scores = {name: score.astype(np.float64) for name, score in start.scores.items()}
+    scores["finetuned"] = _model_scores(trained)
+    selected = _select(data, scores)
+    if selected == "probe":
+        _back_to_probe(trained)
+    scores["lightgbm"] = fit_lightgbm(data.table, trained.seed)
+    validation, test = data.positions("validation"), data.positions("test")
+    calibrations = {name: _calibrate(data, validation, score) for name, score in scores.items()}
+    predictions = _predictions(data, test, scores[selected], calibrations[selected])
+    label, weight = _columns(data, validation, "label", "weight")
+    base_rate = float(np.average(label, weights=weight))
+    calls = call_list(predictions, base_rate=base_rate)
+    metrics = _metrics(trained, selected, scores, calibrations)
+    rivals = pl.DataFrame(
+        {"row_id": predictions["row_id"], **{n: s[test] for n, s in scores.items()}}
+    )
+    metrics["paired"] = paired_differences(
+        predictions, {name: rivals[name] for name in RIVALS}, seed=trained.seed
+    )
+    saved = SavedModel(
+        trained.ranker.model,
+        data.crm,
+        data.tokens.template,
+        data.field_features,
+        calibrations[selected],
+        base_rate,
+    )
+    save_model(folder / "model", saved)
+    predictions.write_parquet(folder / "predictions.parquet")
+    rivals.write_parquet(folder / "rivals.parquet")
+    write_call_list(calls, folder / "call_list.csv")
+    metrics["seconds"]["finish"] = round(time.monotonic() - began, 1)
+    write_metrics(folder, metrics)
+    report(folder)
+    return metrics
+
+
+def report(run: Run) -> Path:
+    """Writes a run's report.html from its files, and returns its path."""
+    rivals = pl.read_parquet(run.folder / "rivals.parquet")
+    path = run.folder / "report.html"
+    write_report(
+        path,
+        metrics=run.metrics,
+        predictions=run.predictions,
+        rivals={name: rivals[name] for name in ("lightgbm", "probe")},
+        paired=run.metrics["paired"],
+        call_list=run.call_list(),
+        stages=load_crm_file(run.model_folder / "crm.yaml").stage_names,
+        command=run.metrics["command"],
+    )
+    return path
+
+
+def _model_scores(trained: Trained) -> Floats:
+    """[rows] of the fine-tuned model on validation and test; NaN on rows that nobody reads."""
+    data = trained.data
+    positions = np.concatenate([data.positions(part) for part in ("validation", "test")])
+    scores = np.full(len(data.rows), np.nan)
+    scores[positions] = score_rows(
+        trained.ranker.model,
+        data.rows,
+        positions,
+        max_tokens=data.scoring_tokens,
+        dense=trained.ranker.score_dense,
+    )
+    return scores
+
+
+def _select(data: LeadDataModule, scores: dict[str, Floats]) -> str:
+    """`finetuned` only where it beats the probe on validation: training must earn its keep."""
+    validation = data.positions("validation")
+    found = {
+        name: _measure(data, validation, scores[name])[CHOSEN_BY]
+        for name in ("probe", "finetuned")
+    }
+    return "finetuned" if found["finetuned"] > found["probe"] else "probe"
+
+
+def _back_to_probe(trained: Trained) -> None:
+    """Makes the model the probe again: adapters that change nothing, the head as it began."""
+    model = trained.ranker.model
+    model.encoder.reset_adapters()
+    model.head.start_from(trained.start.probe)
+
+
+def _calibrate(data: LeadDataModule, rows: NDArray[np.int64], score: Floats) -> Calibration:
+    return fit_calibration(score[rows], *_columns(data, rows, "label", "weight"))
+
+
+def _columns(data: LeadDataModule, rows: NDArray[np.int64], *names: str) -> list[Floats]:
+    return [getattr(data.rows, name).double().numpy()[rows] for name in names]
+
+
+def _measure(
+    data: LeadDataModule, rows: NDArray[np.int64], score: Floats, probability: Floats | None = None
+) -> dict[str, Any]:
+    return ranking_metrics(*_arguments(data, rows, score), **_options(data, rows, probability))
+
+
+def _arguments(data: LeadDataModule, rows: NDArray[np.int64], score: Floats) -> list[torch.Tensor]:
+    label, weight = _columns(data, rows, "label", "weight")
+    return [torch.from_numpy(column) for column in (score[rows], label, weight)]
+
+
+def _options(
+    data: LeadDataModule, rows: NDArray[np.int64], probability: Floats | None
+) -> dict[str, Any]:
+    return {
+        "probability": None if probability is None else torch.from_numpy(probability),
+        "stage": data.rows.stage[rows],
+        "stage_known": data.rows.stage_known[rows],
+        "group": data.rows.group[rows] if data.has_groups else None,
+    }
+
+
+def _predictions(
+    data: LeadDataModule, rows: NDArray[np.int64], score: Floats, calibration: Calibration
+) -> pl.DataFrame:
+    columns = "row_id lead_id snapshot group label stage mature weight".split()
+    table = data.table.rows[rows.tolist()].select(columns)
+    scored = table.with_columns(
+        score=pl.Series(score[rows]),
+        probability=pl.Series(calibration.probability(score[rows])),
+    )
+    return rank_predictions(scored)
+
+
+def _metrics(
+    trained: Trained,
+    selected: str,
+    scores: dict[str, Floats],
+    calibrations: dict[str, Calibration],
+) -> dict[str, Any]:
+    """The content of metrics.json, but for the paired differences."""
+    data = trained.data
+    validation, test = data.positions("validation"), data.positions("test")
+    probability = {
+        name: calibrations[name].probability(np.nan_to_num(score))
+        for name, score in scores.items()
+    }
+    blocks = {
+        name: _measure(data, test, score, probability[name][test])
+        for name, score in scores.items()
+    }
+    kept = scores[selected]
+    uncalibrated = 1 / (1 + np.exp(-kept[test]))
+    return {
+        "experiment": trained.experiment,
+        "data": data.crm.name,
+        "seed": trained.seed,
+        "git": git_commit(),
+        "data_fingerprint": data.table.fingerprint,
+        "command": trained.command,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device(trained)}",
+        "selected": selected,
+        "epochs": trained.epochs,
+        "test": {
+            **blocks[selected],
+            "ece_before_calibration": _measure(data, test, kept, uncalibrated)["ece"],
+        },
+        "test_ci": _intervals(data, test, kept, probability[selected][test]),
+        "probe": blocks["probe"],
+        "finetuned": blocks["finetuned"],
+        "lightgbm": blocks["lightgbm"],
+        "lightgbm_ci": _intervals(data, test, scores["lightgbm"], probability["lightgbm"][test]),
+        "text_free": blocks["text_free"],
+        "validation": _measure(data, validation, kept, probability[selected][validation]),
+        "validation_by_model": {
+            name: _measure(data, validation, score)[CHOSEN_BY] for name, score in scores.items()
+        },
+        "prompts": str(data.tokens.cuts),
+        "seconds": {"train": round(trained.seconds, 1)},
+    }
+
+
+def _intervals(
+    data: LeadDataModule, rows: NDArray[np.int64], score: Floats, probability: Floats
+) -> dict[str, list[float]]:
+    found = bootstrap_intervals(
+        *_arguments(data, rows, score),
+        data.rows.lead[rows],
+        **_options(data, rows, probability),
+    )
+    return {name: list(interval) for name, interval in found.items()}
+
+
+def _device(trained: Trained) -> str:
+    device = trained.ranker.device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -1,0 +1,110 @@
+"""One training run from parsed settings to a finished folder, on one process or many."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+
+from leadrank.model.ranker import LeadRanker
+from leadrank.training.callbacks import StartFromProbe, TrackMetrics
+from leadrank.training.data import LeadDataModule
+from leadrank.training.finish import Trained, finish_run
+from leadrank.training.run_folder import begin, end
+
+MONITOR = "val/average_precision"
+
+
+@dataclass(frozen=True)
+class WandbSettings:
+    """Weights & Biases beside the CSV log.
+
+    Args:
+        enabled: false logs to CSV alone.
+        project: the project there.
+    """
+
+    enabled: bool = True
+    project: str = "leadrank"
+
+
+def loggers(runs: Path, name: str, wandb: WandbSettings) -> list[Logger]:
+    """CSV first, whose folder is the run's; W&B beside it, offline without an account.
+
+    They get ids and numbers, never a customer's text.
+    """
+    csv = CSVLogger(str(runs), name=name)
+    if not wandb.enabled:
+        return [csv]
+    folder = Path(csv.log_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = WandbLogger(
+        name=f"{name}/{folder.name}",
+        project=wandb.project,
+        save_dir=str(folder),
+        mode="online" if _logged_in() else "offline",
+    )
+    return [csv, beside]
+
+
+def callbacks(folder: Path, patience: int) -> list[L.Callback]:
+    """What every run has: the probe's start, exact metrics, checkpoints, early stopping."""
+    return [
+        StartFromProbe(),
+        TrackMetrics(),
+        ModelCheckpoint(
+            dirpath=folder / "checkpoints", filename="best", monitor=MONITOR, mode="max",
+            save_last=True, enable_version_counter=False,
+        ),
+        EarlyStopping(MONITOR, mode="max", patience=patience),
+        # The rich bar says nothing in a log file.
+        TQDMProgressBar(refresh_rate=1),
+    ]  # fmt: skip
+
+
+def fit(
+    trainer: L.Trainer,
+    ranker: LeadRanker,
+    data: LeadDataModule,
+    *,
+    experiment: str,
+    command: str,
+    seed: int,
+    ckpt_path: str | None = None,
+) -> Path:
+    """Trains, chooses, measures and writes; returns the run's folder."""
+    folder = Path(trainer.log_dir or ".")
+    if trainer.is_global_zero:
+        begin(folder)
+    began = time.monotonic()
+    trainer.fit(ranker, datamodule=data, ckpt_path=ckpt_path)
+    seconds = time.monotonic() - began
+    if not trainer.is_global_zero:
+        return folder
+    start = next(c for c in trainer.callbacks if isinstance(c, StartFromProbe))  # type: ignore[attr-defined]
+    _load_best(trainer, ranker)
+    trained = Trained(
+        ranker, data, start, experiment, command, seed, seconds, trainer.current_epoch
+    )
+    finish_run(folder, trained)
+    end(folder)
+    return folder
+
+
+def _load_best(trainer: L.Trainer, ranker: LeadRanker) -> None:
+    best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
+    if best:
+        ranker.on_load_checkpoint(torch.load(best, map_location="cpu", weights_only=True))
+
+
+def _logged_in() -> bool:
+    """Whether W&B may be sent to: somebody is logged in here, and did not switch it off."""
+    import wandb
+
+    if os.environ.get("WANDB_MODE", "online") != "online":
+        return False
+    return wandb.login(prompt=False)

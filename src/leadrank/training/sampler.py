@@ -1,0 +1,135 @@
+"""Which leads make a batch: every stage in every batch, lengths alike, rare orders spread.
+
+Rows of each stratum (label, stage, lost) are sorted by length and dealt evenly over the batches,
+so the k-th batch gets the k-th shortest part of every stratum: one rule buckets the lengths and
+balances the stages. What is given up: batches of one epoch differ in length, so the order of the
+batches is shuffled, and lengths are jittered from epoch to epoch to change a lead's mates.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+LENGTH_JITTER = 0.1
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How an epoch is drawn.
+
+    Args:
+        batch_size: leads in a batch, about.
+        orders_per_batch: at least so many orders in each batch; scarce ones are repeated.
+        negatives_per_order: draw so many non-orders per order, new ones each epoch; null takes
+            all of them.
+    """
+
+    batch_size: int = 32
+    orders_per_batch: int = 2
+    negatives_per_order: float | None = None
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """What every epoch has in common.
+
+    `passes`: how often each order is drawn in an epoch; `negatives`: how many non-orders are;
+    `num_batches`; `rate` [rows]: expected times each row is drawn per epoch.
+    """
+
+    passes: int
+    negatives: int
+    num_batches: int
+    rate: NDArray[np.float64]
+
+
+def plan_epoch(label: NDArray, settings: SamplerSettings) -> EpochPlan:
+    """Plans the draws for rows with these labels [rows].
+
+    Orders are drawn `passes` times each, non-orders without replacement. Raises ValueError when
+    there is no order or no non-order.
+    """
+    orders = int(label.sum())
+    others = len(label) - orders
+    if not orders or not others:
+        raise ValueError("a sampler needs both orders and non-orders")
+    negatives = others
+    if settings.negatives_per_order is not None:
+        negatives = min(others, max(1, round(settings.negatives_per_order * orders)))
+    num_batches = max(1, round((orders + negatives) / settings.batch_size))
+    passes = max(1, -(-settings.orders_per_batch * num_batches // orders))
+    rate = np.where(label == 1, float(passes), negatives / others)
+    return EpochPlan(passes, negatives, num_batches, rate)
+
+
+class StageSampler(Sampler[NDArray[np.int64]]):
+    """Yields the positions of each batch's rows.
+
+    Args:
+        length: tokens of each row [rows].
+        label: 0 or 1 [rows].
+        stratum: any code of what should be spread evenly, finer than the label [rows].
+        settings: see `SamplerSettings`.
+        seed: with the epoch it fixes every draw.
+        rank: of this process; it gets every `world_size`-th batch.
+        world_size: number of processes; all get the same number of batches.
+    """
+
+    def __init__(
+        self,
+        length: NDArray,
+        label: NDArray,
+        stratum: NDArray,
+        *,
+        settings: SamplerSettings,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.length, self.label, self.stratum = length, label, stratum
+        self.plan = plan_epoch(label, settings)
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.plan.num_batches // self.world_size)
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        batches = self.batches()
+        # Ranks that run out start again, so that no rank waits for a step that never comes.
+        for turn in range(len(self)):
+            yield batches[(turn * self.world_size + self.rank) % len(batches)]
+
+    def batches(self) -> list[NDArray[np.int64]]:
+        """All batches of this epoch, whatever the rank."""
+        random = np.random.default_rng([self.seed, self.epoch])
+        drawn = self._draw(random)
+        place = np.concatenate([self._deal(rows, random) for rows in drawn])
+        rows = np.concatenate(drawn)
+        order = np.argsort(place, kind="stable")
+        edges = np.searchsorted(place[order], np.arange(1, self.plan.num_batches))
+        batches = [batch for batch in np.split(rows[order], edges) if len(batch)]
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def _draw(self, random: np.random.Generator) -> list[NDArray[np.int64]]:
+        """The rows of an epoch by stratum, orders repeated, non-orders subsampled."""
+        orders, others = np.flatnonzero(self.label == 1), np.flatnonzero(self.label != 1)
+        kept = random.choice(others, self.plan.negatives, replace=False)
+        rows = np.concatenate([np.repeat(orders, self.plan.passes), kept])
+        stratum = self.stratum[rows]
+        return [rows[stratum == value] for value in np.unique(stratum)]
+
+    def _deal(self, rows: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+        """The batch of each row: its place by length, scaled to the number of batches."""
+        jitter = np.exp(random.normal(0.0, LENGTH_JITTER, len(rows)))
+        position = np.empty(len(rows))
+        position[np.argsort(self.length[rows] * jitter, kind="stable")] = np.arange(len(rows))
+        share = (position + random.random()) / len(rows)
+        return (share * self.plan.num_batches).astype(np.int64)
