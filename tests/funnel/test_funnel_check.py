@@ -40,3 +40,4 @@ def test_unlabelled_rows_are_described_without_parts(read):
     text = described(read, labelled=False)
     assert "parts: none, the rows were read without labels" in text
     assert "deepest stage" not in text
+    assert "a typo?" not in text

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -147,3 +149,10 @@ def test_an_extract_date_is_its_first_moment_in_the_crm_zone(make_crm):
     # Midnight in Shanghai (UTC+8) is 16:00 UTC of the day before.
     crm = make_crm(timezone="Asia/Shanghai", extract="2024-06-30")
     assert str(crm.extract_at) == "2024-06-29 16:00:00+00:00"
+
+
+def test_the_example_in_the_documentation_is_valid(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "data.md"
+    path = tmp_path / "crm.yaml"
+    path.write_text(page.read_text().split("```yaml\n")[1].split("```")[0])
+    assert load_crm_file(path).stage_names == ("lead", "talked", "test drive", "order")

@@ -99,7 +99,8 @@ def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> Le
         ordered_before=_ordered_before(rows, crm) if labelled else 0,
         ignored_columns=_ignored(crm, present),
         forbidden_columns=tuple(c for c in crm.forbidden if c in present),
-        forbidden_absent=tuple(c for c in crm.forbidden if c not in present),
+        # Rows to score have no outcome columns, so their absence says nothing there.
+        forbidden_absent=tuple(c for c in crm.forbidden if labelled and c not in present),
     )
     rows = rows.with_columns(part.alias("part")).select(_table_columns(crm))
     return LeadTable(crm, rows, report, fingerprint(crm, rows))

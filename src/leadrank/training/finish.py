@@ -84,8 +84,7 @@ def finish_run(folder: Path, trained: Trained) -> None:
     write_call_list(calls, folder / "call_list.csv")
     metrics["seconds"]["finish"] = round(time.monotonic() - began, 1)
     write_metrics(folder, metrics)
-    report(folder)
-    return metrics
+    report(Run(folder, metrics, predictions))
 
 
 def report(run: Run) -> Path:
