@@ -32,10 +32,10 @@ SUFFIXES = {".tsv": ".csv", ".jsonl": ".json", ".ndjson": ".json"}
 
 
 def to_frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
-    """The relation's rows; over Arrow's C stream, so pyarrow is not needed.
+    """The relation's rows.
 
-    The relation goes in as a plain object with a stream: polars caches the type of what it is
-    given, and DuckDB's own, kept alive so, prints "leaked instance" lines when Python ends.
+    The relation goes in as a plain object with an Arrow stream: polars caches the type of what
+    it is given, and DuckDB 2.0 prints "leaked instance" lines at exit for its own kept alive.
     """
     return pl.DataFrame(SimpleNamespace(__arrow_c_stream__=relation.__arrow_c_stream__))
 
