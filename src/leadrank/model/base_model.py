@@ -63,10 +63,16 @@ def resolve_base(base: str) -> BaseModel:
 
 def _from_hub(base: str) -> BaseModel:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
-        folder = Path(snapshot_download(base, allow_patterns=["*.json", "*.safetensors", "*.model"]))
+        folder = Path(
+            snapshot_download(base, allow_patterns=["*.json", "*.safetensors", "*.model"])
+        )
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(
             f"base model {base!r}: neither a folder with a config.json nor to be had from the "

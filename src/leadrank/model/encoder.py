@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from leadrank.errors import UserError
 from leadrank.model.base_model import BaseModel, resolve_base
+from leadrank.model.trunk_parts import upper_states
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,7 @@ class LeadEncoder(nn.Module):
             fit it.
     """
 
-    def __init__(
-        self, settings: EncoderSettings, device: torch.device | str = "cpu"
-    ) -> None:
+    def __init__(self, settings: EncoderSettings, device: torch.device | str = "cpu") -> None:
         super().__init__()
         self.settings = settings
         self.base: BaseModel = resolve_base(settings.base)
@@ -75,12 +74,21 @@ class LeadEncoder(nn.Module):
         self.trunk = _with_adapters(trunk, settings)
 
     def forward(
-        self, input_ids: Int[Tensor, "n t"], attention_mask: Int[Tensor, "n t"]
+        self,
+        input_ids: Int[Tensor, "n t"],
+        attention_mask: Int[Tensor, "n t"],
+        states: Float[Tensor, "n t d"] | None = None,
     ) -> Float[Tensor, "n d"]:
-        """Pools the last hidden states of each lead's own tokens, in float32."""
-        hidden = self.trunk(
-            input_ids=input_ids, attention_mask=attention_mask, use_cache=False
-        ).last_hidden_state
+        """Pools the last hidden states of each lead's own tokens, in float32.
+
+        With `states`, those that enter layer `adapt_from`, the layers below are not run.
+        """
+        if states is None:
+            hidden = self.trunk(
+                input_ids=input_ids, attention_mask=attention_mask, use_cache=False
+            ).last_hidden_state
+        else:
+            hidden = upper_states(self.trunk, self.settings.adapt_from, states, attention_mask)
         return pool(hidden.float(), attention_mask, how=self.settings.pooling)
 
     def dense(self, *, adapted: bool = True) -> "LeadEncoder":
@@ -248,7 +256,9 @@ def _merged(module: nn.Module, *, adapted: bool) -> nn.Linear:
     if adapted and base is not module:
         for name in module.active_adapters:
             weight = weight + module.get_delta_weight(name).detach().to(dtype)
-    linear = nn.Linear(base.in_features, base.out_features, base.bias is not None, device="meta")
+    linear = nn.Linear(
+        base.in_features, base.out_features, base.bias is not None, device="meta"
+    )
     linear.weight = nn.Parameter(weight, requires_grad=False)
     if base.bias is not None:
         linear.bias = nn.Parameter(base.bias.detach().to(dtype), requires_grad=False)

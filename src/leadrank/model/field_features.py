@@ -106,7 +106,9 @@ class FieldFeatures:
         """The inverse of `to_dict`."""
         return cls(
             tuple(NumericCode(d["column"], tuple(d["edges"])) for d in data["numeric"]),
-            tuple(CategoricalCode(d["column"], tuple(d["levels"])) for d in data["categorical"]),
+            tuple(
+                CategoricalCode(d["column"], tuple(d["levels"])) for d in data["categorical"]
+            ),
         )
 
 

@@ -25,7 +25,7 @@ class LeadModel(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "n"]:
         """Scores (logits) of the n leads of a batch."""
-        text = self.encoder(batch["input_ids"], batch["attention_mask"])
+        text = self.encoder(batch["input_ids"], batch["attention_mask"], batch.get("states"))
         return self.head(text, batch["fields"])
 
     def dense(self) -> "LeadModel":

@@ -72,8 +72,8 @@ class LeadRanker(L.LightningModule):
         encoder: EncoderSettings = EncoderSettings(),  # noqa: B008
         head: HeadSettings = HeadSettings(),  # noqa: B008
         preference: PreferenceSettings = PreferenceSettings(),  # noqa: B008
-        loss: LossSettings = LossSettings(),  # noqa: B008
-        optimiser: OptimiserSettings = OptimiserSettings(),  # noqa: B008
+        loss: LossSettings = LossSettings(),
+        optimiser: OptimiserSettings = OptimiserSettings(),
         score_dense: bool = True,
     ) -> None:
         super().__init__()

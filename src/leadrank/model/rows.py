@@ -1,7 +1,7 @@
 """All rows as tensors, and batches of them, padded to their longest row."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,9 @@ from torch.utils.data import Dataset
 from leadrank.funnel import LeadTable
 from leadrank.model.field_features import FieldFeatures
 from leadrank.text import TokenStore
+
+if TYPE_CHECKING:
+    from leadrank.model.frozen import Frozen
 
 PAD = 0  # any id: the attention mask says what counts
 
@@ -40,6 +43,7 @@ class LeadRows(Dataset[dict[str, Any]]):
         self.weight = _numbers(rows["weight"], torch.float32)
         self.lead, self.group = codes(rows["lead_id"]), codes(rows["group"])
         self.rate = torch.ones(len(rows))
+        self.frozen: Frozen | None = None
 
     def __len__(self) -> int:
         return len(self.row_id)
@@ -47,11 +51,23 @@ class LeadRows(Dataset[dict[str, Any]]):
     def __getitem__(self, positions: NDArray[np.int64] | int) -> dict[str, Any]:
         index = torch.as_tensor(np.atleast_1d(positions))
         ids, mask = pad([self.tokens[int(i)] for i in index])
-        columns = (
-            "row_id fields label stage stage_known lost mature lead group weight rate".split()
-        )
+        columns = [
+            "row_id",
+            "fields",
+            "label",
+            "stage",
+            "stage_known",
+            "lost",
+            "mature",
+            "lead",
+            "group",
+            "weight",
+            "rate",
+        ]
         batch = {name: getattr(self, name)[index] for name in columns}
-        return {**batch, "position": index, "input_ids": ids, "attention_mask": mask}
+        batch |= {"input_ids": ids, "attention_mask": mask}
+        states = self.frozen.batch(index.numpy()) if self.frozen is not None else None
+        return batch if states is None else {**batch, "states": states}
 
     def stratum(self) -> NDArray[np.int64]:
         """[rows] one code for each (label, stage known, stage, lost)."""

@@ -8,6 +8,8 @@ from tqdm import tqdm
 from leadrank.model.lead_model import LeadModel
 from leadrank.model.rows import LeadRows, scoring_batches
 
+MODEL_INPUTS = ("input_ids", "attention_mask", "states", "fields")
+
 
 @torch.inference_mode()
 def score_rows(
@@ -15,7 +17,7 @@ def score_rows(
     rows: LeadRows,
     positions: NDArray[np.int64],
     *,
-    max_tokens: int = 8192,
+    max_tokens: int = 1024,
     dense: bool = True,
 ) -> NDArray[np.float64]:
     """[len(positions)] logits of the rows at these positions, in their order.
@@ -36,9 +38,7 @@ def score_rows(
     with tqdm(total=len(positions), desc="scoring", unit="lead", delay=2, ncols=80) as bar:
         for batch in batches:
             inputs = rows[positions[batch]]
-            moved = {
-                k: inputs[k].to(device) for k in ("input_ids", "attention_mask", "fields")
-            }
+            moved = {name: inputs[name].to(device) for name in MODEL_INPUTS if name in inputs}
             scores[batch] = scorer(moved).double().cpu().numpy()
             bar.update(len(batch))
     model.train(was_training)

@@ -9,8 +9,7 @@ import numpy as np
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from leadrank.model.base_model import cache_folder
-from leadrank.model.frozen_features import features_key, frozen_features
+from leadrank.model.frozen import compute_frozen
 from leadrank.model.probe import Probe, fit_probe
 from leadrank.model.ranker import LeadRanker
 from leadrank.training.data import LeadDataModule
@@ -36,7 +35,16 @@ class StartFromProbe(Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Runs before the first step; a resumed run keeps the weights that it was given."""
         ranker, data = _ours(trainer, pl_module)
-        text = self._frozen_text(trainer, ranker, data)
+        # Rank 0 computes, the others read what it kept.
+        with _rank_zero_first(trainer):
+            frozen = compute_frozen(
+                ranker.model.encoder,
+                data.rows,
+                data.used_positions(),
+                max_tokens=data.scoring_tokens,
+            )
+        data.rows.frozen = frozen
+        text = frozen.vectors()
         fields = data.rows.fields.numpy()
         if not ranker.head_settings.fields:
             fields = fields[:, :0]
@@ -48,15 +56,6 @@ class StartFromProbe(Callback):
         }
         if trainer.ckpt_path is None:
             ranker.model.head.start_from(self.probe)
-
-    def _frozen_text(
-        self, trainer: L.Trainer, ranker: LeadRanker, data: LeadDataModule
-    ) -> np.ndarray:
-        """[rows d]: rank 0 computes, the others read what it kept."""
-        encoder = ranker.model.encoder
-        file = cache_folder() / "features" / f"{features_key(encoder, data.tokens.fingerprint)}.npy"
-        with _rank_zero_first(trainer):
-            return frozen_features(encoder, data.all_batches(), len(data.rows), file)
 
     def _fit(self, data: LeadDataModule, text: np.ndarray, fields: np.ndarray) -> Probe:
         train = data.positions("train")

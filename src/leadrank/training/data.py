@@ -1,6 +1,5 @@
 """The LightningDataModule: from a CRM file to batches with pairs."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -9,15 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from leadrank.errors import UserError
 from leadrank.funnel import Funnel, LeadTable, load_crm_file, read_lead_table
 from leadrank.model.base_model import cache_folder, resolve_base
 from leadrank.model.field_features import FieldFeatures
+from leadrank.model.rows import LeadRows, scoring_batches
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.text import PromptTemplate, TokenStore, fit_template, tokenise
-from leadrank.model.rows import LeadRows, scoring_batches
 from leadrank.training.root import data_root
 from leadrank.training.rows import PairedRows
 from leadrank.training.sampler import SamplerSettings, StageSampler
@@ -47,7 +45,7 @@ class LeadDataModule(L.LightningDataModule):
         prompt: PromptTemplate = PromptTemplate(),  # noqa: B008
         preference: PreferenceSettings = PreferenceSettings(),  # noqa: B008
         sampler: SamplerSettings = SamplerSettings(),  # noqa: B008
-        scoring_tokens: int = 8192,
+        scoring_tokens: int = 1024,
         seed: int = 0,
         max_rows: int | None = None,
         workers: int = 0,
@@ -142,13 +140,9 @@ class LeadDataModule(L.LightningDataModule):
         part = _Positions(self.rows, positions)
         return DataLoader(part, sampler=batches, batch_size=None, pin_memory=self._pin)
 
-    def all_batches(self) -> Iterator[dict[str, Any]]:
-        """Every row of the table, with progress: for what is computed once for all."""
-        batches = scoring_batches(self.rows.length, max_tokens=self.scoring_tokens)
-        with tqdm(total=len(self.rows), desc="frozen features", unit="lead", ncols=80) as bar:
-            for batch in batches:
-                yield self.rows[batch]
-                bar.update(len(batch))
+    def used_positions(self) -> NDArray[np.int64]:
+        """Positions of all rows that a run reads: the mature ones of the three parts."""
+        return np.concatenate([self.positions(p) for p in ("train", "validation", "test")])
 
     @property
     def has_groups(self) -> bool:

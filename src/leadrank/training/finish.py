@@ -145,12 +145,17 @@ def _columns(data: LeadDataModule, rows: NDArray[np.int64], *names: str) -> list
 
 
 def _measure(
-    data: LeadDataModule, rows: NDArray[np.int64], score: Floats, probability: Floats | None = None
+    data: LeadDataModule,
+    rows: NDArray[np.int64],
+    score: Floats,
+    probability: Floats | None = None,
 ) -> dict[str, Any]:
     return ranking_metrics(*_arguments(data, rows, score), **_options(data, rows, probability))
 
 
-def _arguments(data: LeadDataModule, rows: NDArray[np.int64], score: Floats) -> list[torch.Tensor]:
+def _arguments(
+    data: LeadDataModule, rows: NDArray[np.int64], score: Floats
+) -> list[torch.Tensor]:
     label, weight = _columns(data, rows, "label", "weight")
     return [torch.from_numpy(column) for column in (score[rows], label, weight)]
 
@@ -169,7 +174,7 @@ def _options(
 def _predictions(
     data: LeadDataModule, rows: NDArray[np.int64], score: Floats, calibration: Calibration
 ) -> pl.DataFrame:
-    columns = "row_id lead_id snapshot group label stage mature weight".split()
+    columns = ["row_id", "lead_id", "snapshot", "group", "label", "stage", "mature", "weight"]
     table = data.table.rows[rows.tolist()].select(columns)
     scored = table.with_columns(
         score=pl.Series(score[rows]),
@@ -215,7 +220,9 @@ def _metrics(
         "probe": blocks["probe"],
         "finetuned": blocks["finetuned"],
         "lightgbm": blocks["lightgbm"],
-        "lightgbm_ci": _intervals(data, test, scores["lightgbm"], probability["lightgbm"][test]),
+        "lightgbm_ci": _intervals(
+            data, test, scores["lightgbm"], probability["lightgbm"][test]
+        ),
         "text_free": blocks["text_free"],
         "validation": _measure(data, validation, kept, probability[selected][validation]),
         "validation_by_model": {

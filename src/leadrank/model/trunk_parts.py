@@ -1,0 +1,56 @@
+"""Runs a decoder's lower layers and its upper layers apart.
+
+Below the lowest adapter nothing ever changes, so the states there are computed once and every
+later pass starts from them.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+def lower_states(
+    trunk: nn.Module, at: int, input_ids: Tensor, attention_mask: Tensor
+) -> Tensor:
+    """[n t d] states that enter layer `at`."""
+    part = _with_layers(trunk, 0, at)
+    part._modules["norm"] = nn.Identity()
+    return part(
+        input_ids=input_ids, attention_mask=attention_mask, use_cache=False
+    ).last_hidden_state
+
+
+def upper_states(trunk: nn.Module, at: int, states: Tensor, attention_mask: Tensor) -> Tensor:
+    """[n t d] last states of the trunk from the states that enter layer `at`."""
+    part = _with_layers(trunk, at, len(trunk.layers))
+    dtype = next(p.dtype for p in trunk.parameters() if p.is_floating_point())
+    return part(
+        inputs_embeds=states.to(dtype), attention_mask=attention_mask, use_cache=False
+    ).last_hidden_state
+
+
+@torch.no_grad()
+def can_part(trunk: nn.Module, at: int) -> bool:
+    """Whether the two parts in turn give what the whole trunk gives.
+
+    Not so for decoders that scale their embeddings or mix kinds of layers; tried, not guessed.
+    """
+    if not (at > 0 and hasattr(trunk, "layers") and hasattr(trunk, "norm")):
+        return False
+    device = next(trunk.parameters()).device
+    ids = torch.arange(16, device=device).view(2, 8) % trunk.config.vocab_size
+    mask = torch.ones_like(ids)
+    whole = trunk(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    parts = upper_states(trunk, at, lower_states(trunk, at, ids, mask), mask)
+    return torch.allclose(whole, parts, rtol=1e-3, atol=1e-3 * float(whole.abs().mean()))
+
+
+def _with_layers(trunk: nn.Module, start: int, stop: int) -> nn.Module:
+    """The trunk with some of its layers, sharing all weights with it."""
+    part = copy.copy(trunk)
+    part._modules = dict(trunk._modules)
+    part._modules["layers"] = nn.ModuleList(trunk.layers[start:stop])
+    part.config = copy.copy(trunk.config)
+    part.config.num_hidden_layers = stop - start
+    return part
