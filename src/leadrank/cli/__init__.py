@@ -57,7 +57,9 @@ def _command(name: str) -> Callable[[list[str]], int]:
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(f"leadrank {command}", description=COMMANDS[command])
+    return argparse.ArgumentParser(
+        f"leadrank {command}", description=COMMANDS[command], allow_abbrev=False
+    )
 
 
 def _fit(words: list[str]) -> int:

@@ -1,6 +1,7 @@
 """`leadrank fit`: LightningCLI's flags and files over `experiments/base.yaml`."""
 
 import logging
+import os
 import re
 import shlex
 import warnings
@@ -31,6 +32,11 @@ SMOKE = (
     "--data.sampler.batch_size=8",
     "--data.prompt.max_tokens=64",
     "--trainer.max_epochs=1",
+)
+#: How jsonargparse speaks of a key that it does not know, in a group or at the top.
+UNKNOWN_KEY = re.compile(
+    r"(?:Group '([\w.]+)' does not accept option|unrecognized arguments:|Option)"
+    r" '?(?:--)?([\w.]+)"
 )
 USAGE = (
     "leadrank fit --config experiments/EXP.yaml --data.crm experiments/data/DATA.yaml; "
@@ -82,11 +88,8 @@ class _FitCLI(LightningCLI):
     experiment = ""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Settings that belong to neither model, data nor trainer."""
-        parser.add_argument("--runs", default="runs", help="folder of all runs")
-        parser.add_argument("--patience", default=3, type=int, help="epochs without gain")
-        parser.add_argument("--ckpt_path", default=None, type=str | None, help="resume from")
-        parser.add_class_arguments(WandbSettings, "wandb")
+        """Settings that belong to neither model, data nor trainer, and the links."""
+        _add_run_arguments(parser)
         parser.link_arguments("model.encoder.base", "data.base")
         for field in fields(PreferenceSettings):
             name = f"preference.{field.name}"
@@ -102,6 +105,13 @@ class _FitCLI(LightningCLI):
         kwargs["logger"] = [*logs, *_listed(ready.trainer.logger)]
         kwargs["callbacks"] = [*own, *_listed(ready.trainer.callbacks)]
         return super().instantiate_trainer(**kwargs)
+
+
+def _add_run_arguments(parser: LightningArgumentParser) -> None:
+    parser.add_argument("--runs", default="runs", help="folder of all runs")
+    parser.add_argument("--patience", default=3, type=int, help="epochs without gain")
+    parser.add_argument("--ckpt_path", default=None, type=str | None, help="resume from")
+    parser.add_class_arguments(WandbSettings, "wandb")
 
 
 def _listed(value: Any) -> list[Any]:
@@ -123,7 +133,8 @@ def _parse(words: list[str], experiment: str) -> LightningCLI:
                 run=False,
                 args=words,
                 seed_everything_default=0,
-                parser_kwargs={"exit_on_error": False},
+                # A shortened flag is a typo like any other.
+                parser_kwargs={"exit_on_error": False, "allow_abbrev": False},
             )
         except ArgumentError as error:
             raise UserError(_helpful(str(error))) from None
@@ -144,13 +155,25 @@ def _experiment(words: list[str]) -> Path:
             f"{experiment}: no such experiment{nearest(experiment.stem, known)} "
             f"(in {experiment.parent}: {', '.join(known) or 'none'})"
         )
+    _check_utf8(files)
     return experiment
+
+
+def _check_utf8(files: list[str]) -> None:
+    for file in filter(os.path.isfile, files):
+        try:
+            Path(file).read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8"
+            ) from None
 
 
 def _helpful(message: str) -> str:
     """jsonargparse's message, and for a key that it does not know the nearest one it does."""
-    unknown = re.search(r"(?:Key|key|Option|argument)s?:? ['\"]?(?:--)?([\w.]+)", message)
-    return message + (nearest(unknown[1], _keys()) if unknown else "")
+    unknown = UNKNOWN_KEY.search(message)
+    name = ".".join(part for part in unknown.groups() if part) if unknown else ""
+    return message + (nearest(name, _keys()) if name else "")
 
 
 def _keys() -> list[str]:
@@ -159,4 +182,5 @@ def _keys() -> list[str]:
     parser.add_lightning_class_args(LeadRanker, "model")
     parser.add_lightning_class_args(LeadDataModule, "data")
     parser.add_lightning_class_args(Trainer, "trainer")
+    _add_run_arguments(parser)
     return [*parser.get_defaults(skip_validation=True).keys(), "seed_everything"]

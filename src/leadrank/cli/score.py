@@ -50,7 +50,7 @@ def _say_quarantine(quarantine: pl.DataFrame, out: Path) -> None:
 
 
 def run_test(chosen: Namespace) -> int:
-    """Measures the saved model on the run's test part and compares it with what the run said."""
+    """Measures the saved model on the run's test part again, beside what the run said."""
     run = load_run(chosen.run)
     saved = load_model(run.model_folder, base=chosen.base)
     table = read_lead_table(saved.crm, data_root(saved.crm, chosen.root))
@@ -62,7 +62,7 @@ def run_test(chosen: Namespace) -> int:
             f"{chosen.run}: {both['score'].null_count()} of its test rows are not in the "
             "table any more; test it on the table that it was trained with"
         )
-    columns = (torch.from_numpy(both[c].to_numpy()) for c in ("score", "label", "weight"))
+    columns = (torch.tensor(both[c].to_numpy()) for c in ("score", "label", "weight"))
     figures = ranking_metrics(*columns)
     difference = float(np.abs(both["score"] - both["said"]).max())
     for name in ("auc", "average_precision"):

