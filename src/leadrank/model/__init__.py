@@ -1,0 +1,1 @@
+"""Encoder, field features, probe, head, and the LightningModule that wires them."""

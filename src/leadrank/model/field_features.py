@@ -83,14 +83,18 @@ class FieldFeatures:
 
     def encode(self, rows: pl.DataFrame) -> Tensor:
         """[n, width] float32."""
-        blocks = [code.encode(rows) for code in (*self.numeric, *self.categorical)]
+        blocks = [code.encode(rows) for code in self._codes]
         stacked = np.column_stack(blocks) if blocks else np.zeros((len(rows), 0))
         return torch.from_numpy(stacked.astype(np.float32))
 
     @property
     def names(self) -> list[str]:
         """One name per feature."""
-        return [n for code in (*self.numeric, *self.categorical) for n in code.names]
+        return [name for code in self._codes for name in code.names]
+
+    @property
+    def _codes(self) -> list[NumericCode | CategoricalCode]:
+        return [*self.numeric, *self.categorical]
 
     @property
     def width(self) -> int:

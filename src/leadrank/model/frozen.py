@@ -1,8 +1,8 @@
 """What the frozen trunk makes of each prompt, computed once and kept on disk.
 
-For every distinct prompt: its pooled vector through the whole frozen trunk (the probe reads it)
-and the states that enter the lowest adapted layer (training and validation start from them).
-States are kept in float32: half precision would save half the disk and move scores by some 1e-3.
+For every distinct prompt: its pooled vector through the whole frozen trunk (the probe reads
+it) and the states that enter the lowest adapted layer (training and validation start there).
+States are kept in float32: half precision would save half the disk and move scores by 1e-3.
 """
 
 import hashlib
@@ -108,7 +108,7 @@ def _distinct(rows: LeadRows, positions: NDArray[np.int64]) -> tuple[NDArray, ND
 
 
 def _key(encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64]) -> str:
-    """Fingerprint of the frozen trunk and of the prompts; settings of adapters do not matter."""
+    """Fingerprint of the frozen trunk and of the prompts; adapters do not matter."""
     settings = encoder.settings
     content = [
         encoder.base.id,

@@ -59,8 +59,8 @@ class ScoreHead(nn.Module):
         )
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
-        nn.init.zeros_(self.tower[-1].weight)
-        nn.init.zeros_(self.tower[-1].bias)
+        for parameter in self.tower[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, text: Float[Tensor, "n d"], fields: Float[Tensor, "n f"]

@@ -85,7 +85,7 @@ class LeadRanker(L.LightningModule):
         self.score_dense = score_dense
         # A 4-bit base cannot be restored from a state dict, and need not be.
         self.strict_loading = False
-        # In a list, so that the scoring copy is no submodule: not saved, not moved, not trained.
+        # In a list, so that the scoring copy is no submodule: not saved, moved or trained.
         self._scoring: list[LeadModel] = []
 
     def build(self, funnel: Funnel, field_width: int) -> None:

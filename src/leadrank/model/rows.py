@@ -17,6 +17,10 @@ from leadrank.text import TokenStore
 if TYPE_CHECKING:
     from leadrank.model.frozen import Frozen
 
+COLUMNS = (
+    *("row_id", "lead", "group", "fields", "label", "stage", "stage_known"),
+    *("lost", "mature", "weight", "rate"),
+)
 PAD = 0  # any id: the attention mask says what counts
 
 

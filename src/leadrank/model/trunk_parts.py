@@ -1,10 +1,11 @@
 """Runs a decoder's lower layers and its upper layers apart.
 
 Below the lowest adapter nothing ever changes, so the states there are computed once and every
-later pass starts from them.
+later pass starts from them. `trunk` is any decoder of transformers (no type names its layers).
 """
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ def lower_states(
     ).last_hidden_state
 
 
-def upper_states(trunk: nn.Module, at: int, states: Tensor, attention_mask: Tensor) -> Tensor:
+def upper_states(trunk: Any, at: int, states: Tensor, attention_mask: Tensor) -> Tensor:
     """[n t d] last states of the trunk from the states that enter layer `at`."""
     part = _with_layers(trunk, at, len(trunk.layers))
     dtype = next(p.dtype for p in trunk.parameters() if p.is_floating_point())
@@ -31,7 +32,7 @@ def upper_states(trunk: nn.Module, at: int, states: Tensor, attention_mask: Tens
 
 
 @torch.no_grad()
-def can_part(trunk: nn.Module, at: int) -> bool:
+def can_part(trunk: Any, at: int) -> bool:
     """Whether the two parts in turn give what the whole trunk gives.
 
     Not so for decoders that scale their embeddings or mix kinds of layers; tried, not guessed.
@@ -46,7 +47,7 @@ def can_part(trunk: nn.Module, at: int) -> bool:
     return torch.allclose(whole, parts, rtol=1e-3, atol=1e-3 * float(whole.abs().mean()))
 
 
-def _with_layers(trunk: nn.Module, start: int, stop: int) -> nn.Module:
+def _with_layers(trunk: Any, start: int, stop: int) -> Any:
     """The trunk with some of its layers, sharing all weights with it."""
     part = copy.copy(trunk)
     part._modules = dict(trunk._modules)

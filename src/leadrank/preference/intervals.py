@@ -4,7 +4,6 @@ A draw is a multiplicity of each lead, that is, one more weight per row: the met
 draws at once and sort the rows once for each chunk of them. Chunks bound the memory and do not
 change the draws.
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 from collections.abc import Iterator
 from typing import NamedTuple

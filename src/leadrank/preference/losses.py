@@ -4,7 +4,6 @@ A mean of per-device means would weigh a device with two pairs like one with two
 sum beside a mean would change the losses' weights with the batch size (as the released code of
 arXiv 2606.04387 does).
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 from collections.abc import Sequence
 from dataclasses import dataclass

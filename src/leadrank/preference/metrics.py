@@ -1,5 +1,4 @@
 """The metrics of one scored table under their public names."""
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 from typing import Any
 

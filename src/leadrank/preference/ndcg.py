@@ -4,7 +4,6 @@ The discount of rank r, 1 / log2(r + 1), is a density over (r - 1, r]: its integ
 whole ranks and linear between, so a row of weight 2 counts as two rows, one of weight 1.5 as
 one and a half. The table of it is as long as the total weight (8 bytes a unit).
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 import torch
 from jaxtyping import Float64, Int64

@@ -3,7 +3,6 @@
 All are exact and in float64, take weights [n] or many draws of them [draws n], count ties by
 their expectation, and are NaN where they are undefined (no positive row, say), never 0.
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 from collections.abc import Sequence
 

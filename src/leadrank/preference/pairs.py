@@ -3,7 +3,6 @@
 The pairs of all tiers are found at once in a [tiers, n, n] mask. That is quadratic in the batch
 (512 rows and 10 tiers: 2.6 MB), and needs no loop and no sampling.
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 from collections.abc import Sequence
 from typing import NamedTuple

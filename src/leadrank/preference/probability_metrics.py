@@ -2,7 +2,6 @@
 
 Like the metrics of order: float64, weights [n] or [draws n], NaN where undefined.
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 import torch
 from jaxtyping import Float64

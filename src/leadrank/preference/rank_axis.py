@@ -8,7 +8,6 @@ Everything is read off cumulative sums at block edges, for one weight per row or
 of weights at once. Cumulative sums run in a fixed order, while `Tensor.sum` changes its last
 digit with the number of threads; results here do not.
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 from typing import NamedTuple
 

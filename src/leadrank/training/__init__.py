@@ -1,0 +1,1 @@
+"""Batches, callbacks and the run from the first step to a finished folder."""

@@ -87,9 +87,15 @@ class TrackMetrics(Callback):
     ) -> None:
         """Adds the scores that `validation_step` gave."""
         _, data = _ours(trainer, pl_module)
-        keys = ("label", "weight", "stage", "stage_known")
-        group = batch["group"] if data.has_groups else None
-        self.metric.update(batch["row_id"], outputs, *(batch[key] for key in keys), group=group)
+        self.metric.update(
+            batch["row_id"],
+            outputs,
+            batch["label"],
+            batch["weight"],
+            batch["stage"],
+            batch["stage_known"],
+            batch["group"] if data.has_groups else None,
+        )
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Logs the figures; every rank has the same ones."""

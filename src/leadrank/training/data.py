@@ -7,7 +7,7 @@ import lightning as L
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from leadrank.errors import UserError
 from leadrank.funnel import Funnel, LeadTable, load_crm_file, read_lead_table
@@ -159,10 +159,11 @@ class LeadDataModule(L.LightningDataModule):
 
     @property
     def _pin(self) -> bool:
-        return bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda"
+        trainer = self.trainer
+        return trainer is not None and trainer.strategy.root_device.type == "cuda"
 
 
-class _Positions:
+class _Positions(Dataset[dict[str, Any]]):
     """A part of a dataset: positions within the part become positions in the table."""
 
     def __init__(self, rows: LeadRows | PairedRows, positions: NDArray[np.int64]) -> None:

@@ -29,6 +29,7 @@ from leadrank.training.data import LeadDataModule
 from leadrank.training.run_folder import Run, git_commit, write_metrics
 
 Floats = NDArray[np.float64]
+Positions = NDArray[np.int64]
 CHOSEN_BY = "average_precision"
 RIVALS = ("lightgbm", "probe", "text_free", "finetuned")
 
@@ -136,34 +137,29 @@ def _back_to_probe(trained: Trained) -> None:
     model.head.start_from(trained.start.probe)
 
 
-def _calibrate(data: LeadDataModule, rows: NDArray[np.int64], score: Floats) -> Calibration:
+def _calibrate(data: LeadDataModule, rows: Positions, score: Floats) -> Calibration:
     return fit_calibration(score[rows], *_columns(data, rows, "label", "weight"))
 
 
-def _columns(data: LeadDataModule, rows: NDArray[np.int64], *names: str) -> list[Floats]:
+def _columns(data: LeadDataModule, rows: Positions, *names: str) -> list[Floats]:
     return [getattr(data.rows, name).double().numpy()[rows] for name in names]
 
 
 def _measure(
-    data: LeadDataModule,
-    rows: NDArray[np.int64],
-    score: Floats,
-    probability: Floats | None = None,
+    data: LeadDataModule, rows: Positions, score: Floats, probability: Floats | None = None
 ) -> dict[str, Any]:
-    return ranking_metrics(*_arguments(data, rows, score), **_options(data, rows, probability))
+    return ranking_metrics(**_scored(data, rows, score, probability))
 
 
-def _arguments(
-    data: LeadDataModule, rows: NDArray[np.int64], score: Floats
-) -> list[torch.Tensor]:
+def _scored(
+    data: LeadDataModule, rows: Positions, score: Floats, probability: Floats | None
+) -> dict[str, Any]:
+    """The arguments that `ranking_metrics` and `bootstrap_intervals` share."""
     label, weight = _columns(data, rows, "label", "weight")
-    return [torch.from_numpy(column) for column in (score[rows], label, weight)]
-
-
-def _options(
-    data: LeadDataModule, rows: NDArray[np.int64], probability: Floats | None
-) -> dict[str, Any]:
     return {
+        "score": torch.from_numpy(score[rows]),
+        "label": torch.from_numpy(label),
+        "weight": torch.from_numpy(weight),
         "probability": None if probability is None else torch.from_numpy(probability),
         "stage": data.rows.stage[rows],
         "stage_known": data.rows.stage_known[rows],
@@ -172,7 +168,7 @@ def _options(
 
 
 def _predictions(
-    data: LeadDataModule, rows: NDArray[np.int64], score: Floats, calibration: Calibration
+    data: LeadDataModule, rows: Positions, score: Floats, calibration: Calibration
 ) -> pl.DataFrame:
     columns = ["row_id", "lead_id", "snapshot", "group", "label", "stage", "mature", "weight"]
     table = data.table.rows[rows.tolist()].select(columns)
@@ -209,7 +205,7 @@ def _metrics(
         "git": git_commit(),
         "data_fingerprint": data.table.fingerprint,
         "command": trained.command,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device(trained)}",
+        "machine": f"{_device(trained)}, {torch.get_num_threads()} threads",
         "selected": selected,
         "epochs": trained.epochs,
         "test": {
@@ -234,16 +230,18 @@ def _metrics(
 
 
 def _intervals(
-    data: LeadDataModule, rows: NDArray[np.int64], score: Floats, probability: Floats
+    data: LeadDataModule, rows: Positions, score: Floats, probability: Floats
 ) -> dict[str, list[float]]:
     found = bootstrap_intervals(
-        *_arguments(data, rows, score),
-        data.rows.lead[rows],
-        **_options(data, rows, probability),
+        **_scored(data, rows, score, probability), lead=data.rows.lead[rows]
     )
     return {name: list(interval) for name, interval in found.items()}
 
 
 def _device(trained: Trained) -> str:
     device = trained.ranker.device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    return (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{platform.machine()} CPU"
+    )

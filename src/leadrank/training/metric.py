@@ -4,7 +4,6 @@ Lightning's samplers repeat rows to even out the ranks, and ranks may see differ
 batches. So the state carries whole rows with their ids; `compute` drops the repeats, sorts by
 row id and measures the table. All ranks hold the whole table then: 64 bytes a row.
 """
-# ruff: noqa: F722  (jaxtyping's shapes are not Python)
 
 from typing import Any
 

@@ -1,9 +1,9 @@
 """Which leads make a batch: every stage in every batch, lengths alike, rare orders spread.
 
-Rows of each stratum (label, stage, lost) are sorted by length and dealt evenly over the batches,
-so the k-th batch gets the k-th shortest part of every stratum: one rule buckets the lengths and
-balances the stages. What is given up: batches of one epoch differ in length, so the order of the
-batches is shuffled, and lengths are jittered from epoch to epoch to change a lead's mates.
+Rows of each stratum (label, stage, lost) are sorted by length and dealt evenly over the
+batches, so the k-th batch gets the k-th shortest part of every stratum: one rule buckets the
+lengths and balances the stages. What is given up: batches of one epoch differ in length, so
+their order is shuffled, and lengths are jittered by epoch to change a lead's mates.
 """
 
 from collections.abc import Iterator
