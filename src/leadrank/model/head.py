@@ -73,8 +73,10 @@ class ScoreHead(nn.Module):
 
     @torch.no_grad()
     def start_from(self, probe: Probe) -> None:
-        """Takes over the probe's scaling and weights."""
+        """Makes the head score as the probe does: its scaling and weights, no tower."""
         self.text_mean.copy_(torch.from_numpy(probe.text_mean))
         self.text_scale.copy_(torch.from_numpy(probe.text_scale))
         self.linear.weight.copy_(torch.from_numpy(probe.weight)[None, :])
         self.linear.bias.fill_(probe.bias)
+        for parameter in self.tower[-1].parameters():
+            parameter.zero_()
