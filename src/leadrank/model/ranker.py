@@ -88,10 +88,12 @@ class LeadRanker(L.LightningModule):
         # In a list, so that the scoring copy is no submodule: not saved, moved or trained.
         self._scoring: list[LeadModel] = []
 
-    def build(self, funnel: Funnel, field_width: int) -> None:
-        """Creates the model for one funnel and its field features."""
+    def build(
+        self, funnel: Funnel, field_width: int, device: torch.device | str = "cpu"
+    ) -> None:
+        """Creates the model for one funnel and its field features, on its device."""
         self.tiers = self.preference.resolve(funnel)
-        encoder = LeadEncoder(self.encoder_settings, self.device)
+        encoder = LeadEncoder(self.encoder_settings, device)
         self.model = LeadModel(
             encoder, ScoreHead(self.head_settings, encoder.width, field_width)
         )
@@ -100,7 +102,8 @@ class LeadRanker(L.LightningModule):
         """Builds the model from the data module, once."""
         if not hasattr(self, "model"):
             data = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.build(data.funnel, data.field_features.width)
+            device = self.trainer.strategy.root_device
+            self.build(data.funnel, data.field_features.width, device)
 
     def forward(self, batch: dict[str, Any]) -> Tensor:
         """Scores [n] of a batch."""

@@ -80,6 +80,7 @@ def fit(
     folder = Path(trainer.log_dir or ".")
     if trainer.is_global_zero:
         begin(folder)
+        _say_what_was_left_out(data, folder)
     began = time.monotonic()
     trainer.fit(ranker, datamodule=data, ckpt_path=ckpt_path)
     seconds = time.monotonic() - began
@@ -93,6 +94,17 @@ def fit(
     finish_run(folder, trained)
     end(folder)
     return folder
+
+
+def _say_what_was_left_out(data: LeadDataModule, folder: Path) -> None:
+    """Unusable rows go to quarantine.csv beside the run; cut prompts are counted."""
+    quarantine = data.table.report.quarantine
+    if not quarantine.is_empty():
+        file = folder / "quarantine.csv"
+        quarantine.write_csv(file)
+        rows = quarantine["row_id"].n_unique()
+        print(f"{rows:,} unusable rows are not trained on; {file} says why")
+    print(data.tokens.cuts)
 
 
 def _load_best(trainer: L.Trainer, ranker: LeadRanker) -> None:
