@@ -134,7 +134,11 @@ def _parse(words: list[str], experiment: str) -> LightningCLI:
                 args=words,
                 seed_everything_default=0,
                 # A shortened flag is a typo like any other.
-                parser_kwargs={"exit_on_error": False, "allow_abbrev": False},
+                parser_kwargs={
+                    "prog": "leadrank fit",
+                    "exit_on_error": False,
+                    "allow_abbrev": False,
+                },
             )
         except ArgumentError as error:
             raise UserError(_helpful(str(error))) from None

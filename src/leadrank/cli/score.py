@@ -1,6 +1,7 @@
 """`leadrank score` and `leadrank test`: a finished run's model on new leads and on its own."""
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def run_test(chosen: Namespace) -> int:
     saved = load_model(run.model_folder, base=chosen.base)
     table = read_lead_table(saved.crm, data_root(saved.crm, chosen.root))
     said = run.predictions.select("row_id", "label", "weight", said="score")
-    scored = score_table(saved, table, dense=not chosen.four_bit)
+    tested = table.rows.join(said, on="row_id", how="semi", maintain_order="left")
+    scored = score_table(saved, replace(table, rows=tested), dense=not chosen.four_bit)
     both = said.join(scored, on="row_id", how="left", maintain_order="left")
     if both["score"].null_count():
         raise UserError(
