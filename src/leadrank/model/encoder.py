@@ -161,7 +161,7 @@ def _load_trunk(base: BaseModel, settings: EncoderSettings, device: torch.device
         )
     _switch_off_repacking(trunk)
     if settings.gradient_checkpointing:
-        trunk.gradient_checkpointing_enable({"use_reentrant": False})
+        trunk.activation_checkpointing_enable({"use_reentrant": False})
     return trunk.requires_grad_(False).train()
 
 

@@ -23,8 +23,8 @@ NUM_FOLDS = 5
 class Probe:
     """A fitted probe: `score = weight . [(text - text_mean) / text_scale, fields] + bias`.
 
-    `text_penalty` and `field_penalty` are the chosen L2 strengths (1 / (2 sigma^2) of a
-    Gaussian prior on the weights), infinite where the block is not used.
+    `text_penalty` and `field_penalty` are the chosen L2 strengths (1 / sigma^2 of a Gaussian
+    prior on the weights), infinite where the block is not used.
     """
 
     text_mean: Array
@@ -118,7 +118,13 @@ def _fit(
     text_penalty: float,
     field_penalty: float,
 ) -> tuple[Array, float]:
-    """One penalty for scikit-learn, by scaling each block with its own: w = s v, |v|^2 / 2."""
+    """One penalty for scikit-learn, by scaling each block with its own: w = s v, |v|^2 / 2.
+
+    Without any column it is the log-odds alone, which scikit-learn would refuse.
+    """
+    if text.shape[1] + fields.shape[1] == 0:
+        rate = np.average(label, weights=weight)
+        return np.zeros(0), float(np.log(rate / (1 - rate)))
     blocks = ((text.shape[1], text_penalty), (fields.shape[1], field_penalty))
     shrink = np.concatenate([np.full(n, p**-0.5) for n, p in blocks])
     model = LogisticRegression(C=1.0, max_iter=500, tol=1e-4)

@@ -35,15 +35,19 @@ def upper_states(trunk: Any, at: int, states: Tensor, attention_mask: Tensor) ->
 def can_part(trunk: Any, at: int) -> bool:
     """Whether the two parts in turn give what the whole trunk gives.
 
-    Not so for decoders that scale their embeddings or mix kinds of layers; tried, not guessed.
+    Not so for decoders that scale whatever enters them; tried, not guessed, and without
+    dropout, which would make any two passes differ.
     """
     if not (at > 0 and hasattr(trunk, "layers") and hasattr(trunk, "norm")):
         return False
+    was_training = trunk.training
+    trunk.eval()
     device = next(trunk.parameters()).device
     ids = torch.arange(16, device=device).view(2, 8) % trunk.config.vocab_size
     mask = torch.ones_like(ids)
     whole = trunk(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
     parts = upper_states(trunk, at, lower_states(trunk, at, ids, mask), mask)
+    trunk.train(was_training)
     return torch.allclose(whole, parts, rtol=1e-3, atol=1e-3 * float(whole.abs().mean()))
 
 
@@ -54,4 +58,7 @@ def _with_layers(trunk: Any, start: int, stop: int) -> Any:
     part._modules["layers"] = nn.ModuleList(trunk.layers[start:stop])
     part.config = copy.copy(trunk.config)
     part.config.num_hidden_layers = stop - start
+    # Layers with a sliding window stay those: a short trial would not tell.
+    if getattr(trunk.config, "layer_types", None) is not None:
+        part.config.layer_types = trunk.config.layer_types[start:stop]
     return part
