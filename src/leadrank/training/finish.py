@@ -71,6 +71,12 @@ def finish_run(folder: Path, trained: Trained) -> None:
     metrics["paired"] = paired_differences(
         predictions, {name: rivals[name] for name in RIVALS}, seed=trained.seed
     )
+    # What training added, whichever of the two was kept.
+    metrics["finetuned_over_probe"] = paired_differences(
+        predictions.with_columns(score=rivals["finetuned"]),
+        {"probe": rivals["probe"]},
+        seed=trained.seed,
+    )["probe"]
     saved = SavedModel(
         trained.ranker.model,
         data.crm,

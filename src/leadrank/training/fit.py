@@ -1,6 +1,7 @@
 """One training run from parsed settings to a finished folder, on one process or many."""
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ def loggers(runs: Path, name: str, wandb: WandbSettings) -> list[Logger]:
     csv = CSVLogger(str(runs), name=name)
     if not wandb.enabled:
         return [csv]
+    import wandb as wandb_library  # a second to load, and not every run wants it
+
     folder = Path(csv.log_dir)
     folder.mkdir(parents=True, exist_ok=True)
     beside = WandbLogger(
@@ -47,6 +50,8 @@ def loggers(runs: Path, name: str, wandb: WandbSettings) -> list[Logger]:
         project=wandb.project,
         save_dir=str(folder),
         mode="online" if _logged_in() else "offline",
+        # Its own farewell would stand below the summary that a user reads.
+        settings=wandb_library.Settings(silent=True),
     )
     return [csv, beside]
 
@@ -61,8 +66,8 @@ def callbacks(folder: Path, patience: int) -> list[L.Callback]:
             save_last=True, enable_version_counter=False,
         ),
         EarlyStopping(MONITOR, mode="max", patience=patience),
-        # The rich bar says nothing in a log file.
-        TQDMProgressBar(refresh_rate=1),
+        # The rich bar says nothing in a log file; in one, fewer lines are enough.
+        TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 20),
     ]  # fmt: skip
 
 
