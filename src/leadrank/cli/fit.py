@@ -175,6 +175,8 @@ def _check_utf8(files: list[str]) -> None:
 
 def _helpful(message: str) -> str:
     """jsonargparse's message, and for a key that it does not know the nearest one it does."""
+    if "required: data.crm" in message:
+        return f"fit: no CRM file; say {USAGE}"
     unknown = UNKNOWN_KEY.search(message)
     name = ".".join(part for part in unknown.groups() if part) if unknown else ""
     return message + (nearest(name, _keys()) if name else "")

@@ -1,7 +1,8 @@
 """The penalised logistic probe: the honest first rival of fine-tuning, and where it starts.
 
 Text features outnumber the orders, and fields do not, so the two blocks have penalties of their
-own, chosen by cross-validation over the training leads only.
+own, chosen by cross-validation over the training leads only. Text that does not help beside the
+fields is left out: that is an infinite penalty.
 """
 
 from dataclasses import dataclass
@@ -61,8 +62,8 @@ def fit_probe(text: Array, fields: Array, label: Array, weight: Array, lead: Arr
     weight = weight / weight.mean()
     grid = [
         (t, f)
-        for t in (TEXT_PENALTIES if text.shape[1] else (np.inf,))
-        for f in (FIELD_PENALTIES if fields.shape[1] else (np.inf,))
+        for t in _choices(text, TEXT_PENALTIES, instead=fields.shape[1] > 0)
+        for f in _choices(fields, FIELD_PENALTIES, instead=False)
     ]
     folds = _folds(label, lead)
     losses = [_fold_loss(scaled, fields, label, weight, folds, *penalty) for penalty in grid]
@@ -76,6 +77,13 @@ def fit_probe(text: Array, fields: Array, label: Array, weight: Array, lead: Arr
         text_penalty,
         field_penalty,
     )
+
+
+def _choices(block: Array, penalties: tuple[float, ...], *, instead: bool) -> tuple[float, ...]:
+    """The penalties to try: infinite, that is without the block, where others can stand in."""
+    if not block.shape[1]:
+        return (np.inf,)
+    return (*penalties, np.inf) if instead else penalties
 
 
 def _folds(label: Array, lead: Array) -> list[tuple[NDArray, NDArray]]:
@@ -124,7 +132,7 @@ def _fit(
     """
     if text.shape[1] + fields.shape[1] == 0:
         rate = np.average(label, weights=weight)
-        return np.zeros(0), float(np.log(rate / (1 - rate)))
+        return np.zeros(0, np.float32), float(np.log(rate / (1 - rate)))
     blocks = ((text.shape[1], text_penalty), (fields.shape[1], field_penalty))
     shrink = np.concatenate([np.full(n, p**-0.5) for n, p in blocks])
     model = LogisticRegression(C=1.0, max_iter=500, tol=1e-4)

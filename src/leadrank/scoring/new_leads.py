@@ -49,7 +49,10 @@ def with_tables(crm: CrmFile, given: list[str]) -> CrmFile:
         problems.append("--data: a table is given twice")
     if problems:
         raise UserError("\n".join([*problems, f"the tables are: {', '.join(tables)}"]))
-    return replace(crm, source=replace(crm.source, tables=files))
+    moved = replace(crm, source=replace(crm.source, tables=files))
+    # `path` is no key of the file, so `replace` forgets it, and errors would not name it.
+    object.__setattr__(moved, "path", crm.path)
+    return moved
 
 
 def _table_and_file(word: str, tables: list[str]) -> tuple[str, str]:
