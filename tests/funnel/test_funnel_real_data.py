@@ -45,15 +45,6 @@ def test_olist_counts_winners_within_30_days():
     assert olist.part("validation").height > 0
 
 
-def test_olist_landing_page_history_looks_back_only():
-    olist = table("olist").rows
-    first = olist.filter(pl.col("snapshot") == olist["snapshot"].min())
-    # No deal was recorded before 2017-12-05, so few precede 2018-01-01.
-    assert first["landing_deals"].max() < olist["landing_deals"].max()
-    per_page = olist.sort("snapshot").group_by("landing_page_id", maintain_order=True)
-    assert per_page.agg(pl.col("landing_leads").is_sorted().alias("s"))["s"].all()
-
-
 @pytest.mark.parametrize("labelled", [True, False])
 def test_the_one_published_row_of_hpro_reads(labelled):
     row = table("nev_crm", labelled).rows.row(0, named=True)
