@@ -18,6 +18,8 @@ from leadrank.errors import UserError
 EMBEDDED = "smollm2-135m"
 EMBEDDED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 HUB_FILES = ["*.json", "*.safetensors", "*.model"]
+#: Revision of a folder of one's own.
+LOCAL = "local"
 EMBEDDED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -59,7 +61,7 @@ def resolve_base(base: str) -> BaseModel:
         return BaseModel(_embedded_folder(), EMBEDDED, f"gguf-{EMBEDDED_SHA256[:12]}")
     folder = Path(base)
     if (folder / "config.json").is_file():
-        return BaseModel(folder, base, "local")
+        return BaseModel(folder, base, LOCAL)
     return _from_hub(base)
 
 
@@ -72,9 +74,7 @@ def _from_hub(base: str) -> BaseModel:
     )
 
     try:
-        folder = Path(
-            snapshot_download(base, allow_patterns=["*.json", "*.safetensors", "*.model"])
-        )
+        folder = Path(snapshot_download(base, allow_patterns=HUB_FILES))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(
             f"base model {base!r}: neither a folder with a config.json nor to be had from the "

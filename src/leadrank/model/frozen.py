@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from leadrank.model.base_model import cache_folder
+from leadrank.model.base_model import LOCAL, cache_folder
 from leadrank.model.encoder import LeadEncoder, pool
 from leadrank.model.rows import LeadRows, pad, scoring_batches
 from leadrank.model.trunk_parts import can_part, lower_states, upper_states
@@ -109,10 +109,11 @@ def _distinct(rows: LeadRows, positions: NDArray[np.int64]) -> tuple[NDArray, ND
 
 def _key(encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64]) -> str:
     """Fingerprint of the frozen trunk and of the prompts; adapters do not matter."""
-    settings = encoder.settings
+    settings, base = encoder.settings, encoder.base
     content = [
-        encoder.base.id,
-        encoder.base.revision,
+        base.id,
+        # A folder's weights may be trained on in place; a revision's may not.
+        base.weight_hash() if base.revision == LOCAL else base.revision,
         settings.quantisation,
         settings.layers,
         settings.pooling,

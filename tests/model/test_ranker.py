@@ -1,0 +1,165 @@
+"""The LightningModule: its schedule, its groups of weights, its loss, its checkpoint."""
+
+import types
+
+import numpy as np
+import pytest
+import torch
+from tiny_leads import FIELD_WIDTH, batch, prompts, train_a_little
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from leadrank.funnel.funnel import Funnel
+from leadrank.model.encoder import EncoderSettings
+from leadrank.model.head import HeadSettings
+from leadrank.model.ranker import LeadRanker, LossSettings, OptimiserSettings, rate_factor
+from leadrank.preference import preference_pairs
+
+
+@pytest.fixture
+def ranker(tiny_base):
+    torch.manual_seed(0)
+    found = LeadRanker(
+        EncoderSettings(
+            str(tiny_base), quantisation="none", layers=3, adapt_from=2, lora_rank=4
+        ),
+        HeadSettings(hidden=8, dropout=0.0),
+        loss=LossSettings(pointwise=2.0, preference=1.0),
+        optimiser=OptimiserSettings(head_rate=0.1, adapter_rate=0.01),
+    )
+    found.build(
+        Funnel(("lead", "drive", "order"), has_lost=False, horizon_days=30), FIELD_WIDTH
+    )
+    train_a_little(found.model)
+    found.log = lambda *_, **__: None
+    return found
+
+
+def training_batch():
+    stage = torch.tensor([2, 0, 1, 0])
+    leads = batch(prompts())
+    known, lost = torch.tensor([True, True, True, False]), torch.zeros(4, dtype=torch.bool)
+    leads |= {
+        "label": (stage == 2).float(),
+        "weight": torch.tensor([1.0, 2.0, 1.0, 1.0]),
+        "rate": torch.tensor([4.0, 0.5, 0.5, 0.5]),
+    }
+    return leads, stage, known, lost
+
+
+def with_pairs(ranker):
+    leads, stage, known, lost = training_batch()
+    pairs = preference_pairs(
+        stage, known, lost, torch.ones(4, dtype=torch.bool), torch.arange(4),
+        tiers=ranker.tiers,
+    )  # fmt: skip
+    return {**leads, "pairs": pairs}
+
+
+# The schedule
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 10, 97, 1000])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
+def test_the_rate_starts_above_0_peaks_at_1_and_the_last_step_moves(steps, warmup):
+    factors = [rate_factor(step, steps, warmup) for step in range(steps)]
+    assert min(factors) > 0
+    assert max(factors) == 1
+    peak = factors.index(1)
+    assert np.all(np.diff(factors[: peak + 1]) > 0)
+    assert np.all(np.diff(factors[peak:]) <= 0)
+    assert rate_factor(steps, steps, warmup) == 0
+    assert rate_factor(steps + 5, steps, warmup) == 0
+
+
+def test_the_rates_of_ten_steps():
+    """Two steps up: 1/2, 2/2; then (10 - step) / 8."""
+    found = [rate_factor(step, 10, 0.2) for step in range(10)]
+    assert found == pytest.approx([0.5, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
+
+
+def test_head_and_adapters_have_rates_of_their_own_and_hold_all_that_trains(ranker):
+    ranker._trainer = types.SimpleNamespace(estimated_stepping_batches=10)
+    (optimiser,), (schedule,) = ranker.configure_optimizers()
+    assert [group["initial_lr"] for group in optimiser.param_groups] == [0.1, 0.01]
+    given = [p for group in optimiser.param_groups for p in group["params"]]
+    assert {id(p) for p in given} == {id(p) for p in ranker.parameters() if p.requires_grad}
+    assert len(given) == len({id(p) for p in given})
+    assert schedule["interval"] == "step"
+
+
+# The loss
+
+
+def test_the_joint_loss_of_four_leads(ranker):
+    """2 x weighted mean of BCE + mean over tiers of the mean over pairs.
+
+    Weights / rates: 1/4, 2/.5, 1/.5, 1/.5. The lead of unknown stage is in no pair. Global
+    (margin 1): 0>1, 0>2; key (margin .5): 0>1, 2>1.
+    """
+    leads = with_pairs(ranker)
+    with torch.no_grad():
+        s = ranker.model(leads)
+        loss = ranker.training_step(leads, 0)
+        each = binary_cross_entropy_with_logits(s, leads["label"], reduction="none")
+    share = torch.tensor([0.25, 4.0, 2.0, 2.0])
+    pointwise = (share * each).sum() / share.sum()
+    deep = (softplus(1 - s[0] + s[1]) + softplus(1 - s[0] + s[2])) / 2
+    key = (softplus(0.5 - s[0] + s[1]) + softplus(0.5 - s[2] + s[1])) / 2
+    torch.testing.assert_close(loss, 2 * pointwise + (deep + key) / 2)
+
+
+def test_every_weight_that_trains_gets_a_gradient_of_the_loss_and_no_other(ranker):
+    ranker.training_step(with_pairs(ranker), 0).backward()
+    for name, parameter in ranker.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad.abs().sum() > 0, name
+        else:
+            assert parameter.grad is None, name
+
+
+def test_a_batch_without_pairs_still_reaches_every_weight(ranker):
+    """Otherwise DistributedDataParallel would wait for a gradient that never comes."""
+    leads, stage, _, lost = training_batch()
+    none = torch.zeros(4, dtype=torch.bool)
+    pairs = preference_pairs(stage, none, lost, none, torch.arange(4), tiers=ranker.tiers)
+    ranker.training_step({**leads, "pairs": pairs}, 0).backward()
+    assert all(p.grad is not None for p in ranker.parameters() if p.requires_grad)
+
+
+# Validation and checkpoints
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_validation_scores_with_the_weights_as_they_are_then(ranker, dense):
+    ranker.score_dense, leads = dense, batch(prompts())
+    ranker.eval()
+    for seed in (1, 2):
+        train_a_little(ranker.model, seed=seed)
+        ranker.on_validation_epoch_start()
+        with torch.no_grad():
+            found, expected = ranker.validation_step(leads, 0), ranker.model(leads)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+        ranker.on_validation_epoch_end()
+
+
+def test_the_scoring_copy_is_no_part_of_the_module(ranker):
+    before = [name for name, _ in ranker.named_parameters()]
+    ranker.on_validation_epoch_start()
+    assert [name for name, _ in ranker.named_parameters()] == before
+
+
+def test_a_checkpoint_keeps_what_training_can_change_and_no_base(ranker):
+    checkpoint = {"state_dict": ranker.state_dict()}
+    ranker.on_save_checkpoint(checkpoint)
+    names = {name.removeprefix("model.") for name in checkpoint["state_dict"]}
+    assert names == set(ranker.model.learned_state())
+    assert not any("embed_tokens" in name or "base_layer" in name for name in names)
+
+
+def test_a_checkpoint_that_lacks_one_trained_weight_is_refused(ranker):
+    checkpoint: dict = {}
+    ranker.on_save_checkpoint(checkpoint)
+    name = next(n for n in checkpoint["state_dict"] if ".lora_A." in n)
+    del checkpoint["state_dict"][name]
+    with pytest.raises(ValueError, match="missing .*lora_A"):
+        ranker.on_load_checkpoint(checkpoint)

@@ -1,0 +1,152 @@
+"""The sampler: what every batch holds, how often each row comes, and that rates undo it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leadrank.training.sampler import SamplerSettings, StageSampler, plan_epoch
+
+
+@st.composite
+def tables(draw):
+    """Lengths, labels and strata of a small table; orders are one stratum, as in `LeadRows`."""
+    orders, others = draw(st.integers(1, 20)), draw(st.integers(1, 150))
+    chance = np.random.default_rng(draw(st.integers(0, 1000)))
+    label = chance.permutation(np.repeat([1, 0], [orders, others]))
+    stratum = np.where(label == 1, 9, chance.integers(0, 4, len(label)))
+    return np.ceil(chance.lognormal(4, 1, len(label))).astype(int), label, stratum
+
+
+chosen = st.builds(
+    SamplerSettings,
+    batch_size=st.integers(4, 40),
+    orders_per_batch=st.integers(1, 3),
+    negatives_per_order=st.one_of(st.none(), st.floats(0.5, 8)),
+)
+
+
+def sampler(table, settings, **more):
+    return StageSampler(*table, settings=settings, **more)
+
+
+@settings(deadline=None)
+@given(table=tables(), settings_=chosen, epoch=st.integers(0, 3))
+def test_what_an_epoch_holds(table, settings_, epoch):
+    length, label, stratum = table
+    found = sampler(table, settings_)
+    found.set_epoch(epoch)
+    batches, plan = found.batches(), found.plan
+    drawn = np.bincount(np.concatenate(batches), minlength=len(label))
+    assert len(batches) == plan.num_batches
+    # Every batch holds orders enough; every order is drawn `passes` times.
+    assert min(label[rows].sum() for rows in batches) >= settings_.orders_per_batch
+    assert set(drawn[label == 1]) == {plan.passes}
+    # Non-orders are drawn without replacement, as many as planned.
+    assert drawn[label == 0].max() <= 1
+    assert drawn[label == 0].sum() == plan.negatives
+    # Each stratum is dealt evenly.
+    for value in np.unique(stratum):
+        counts = [int((stratum[rows] == value).sum()) for rows in batches]
+        assert max(counts) - min(counts) <= 1
+
+
+@settings(deadline=None)
+@given(table=tables(), settings_=chosen, world_size=st.integers(1, 4))
+def test_ranks_share_the_batches_out_and_make_as_many_steps(table, settings_, world_size):
+    whole = sampler(table, settings_).batches()
+    ranks = [
+        list(sampler(table, settings_, rank=rank, world_size=world_size))
+        for rank in range(world_size)
+    ]
+    assert {len(batches) for batches in ranks} == {-(-len(whole) // world_size)}
+    in_turn = [tuple(rows) for turn in zip(*ranks, strict=True) for rows in turn]
+    # In turn they give every batch once; only to even out the last turn some come again.
+    assert in_turn[: len(whole)] == [tuple(rows) for rows in whole]
+    assert set(in_turn) == {tuple(rows) for rows in whole}
+
+
+def skewed(rows=600, orders=24):
+    """Long texts are rarer among orders, and orders are rare."""
+    chance = np.random.default_rng(0)
+    label = (np.arange(rows) < orders).astype(int)
+    length = np.ceil(chance.lognormal(4, 1, rows)).astype(int)
+    return length, label, np.where(label == 1, 9, chance.integers(0, 3, rows))
+
+
+def test_the_plan_of_24_orders_among_600_rows():
+    """3 negatives an order: 24 + 72 rows in batches of 16 are 6; 24 orders give each 4."""
+    label = skewed()[1]
+    plan = plan_epoch(label, SamplerSettings(16, 2, negatives_per_order=3))
+    assert (plan.negatives, plan.num_batches, plan.passes) == (72, 6, 1)
+    assert set(plan.rate[label == 1]) == {1.0}
+    assert plan.rate[label == 0] == pytest.approx(72 / 576)
+    # All 576: 600 / 16 = 37.5 -> 38 batches, two orders each are 76: 24 orders four times.
+    everything = plan_epoch(label, SamplerSettings(16, 2))
+    assert (everything.negatives, everything.num_batches, everything.passes) == (576, 38, 4)
+    assert set(everything.rate) == {4.0, 1.0}
+
+
+@pytest.mark.parametrize("label", [[0, 0], [1, 1]])
+def test_one_class_alone_is_refused(label):
+    with pytest.raises(ValueError, match="both orders and non-orders"):
+        plan_epoch(np.array(label), SamplerSettings())
+
+
+def test_the_rate_is_the_mean_number_of_draws():
+    table, settings_ = skewed(), SamplerSettings(16, 2, negatives_per_order=3)
+    found, epochs = sampler(table, settings_), 600
+    drawn = np.zeros(len(table[1]))
+    for epoch in range(epochs):
+        found.set_epoch(epoch)
+        drawn += np.bincount(np.concatenate(found.batches()), minlength=len(drawn))
+    rate = found.plan.rate
+    # Five standard errors of a share p of 600 draws.
+    error = 5 * np.sqrt(rate * (1 - rate).clip(0) / epochs)
+    assert np.all(np.abs(drawn / epochs - rate) <= error + 1e-12)
+
+
+def test_the_inverse_rate_gives_back_the_tables_own_mean():
+    length, label, stratum = skewed()
+    weight = np.random.default_rng(1).uniform(0.5, 5, len(label))
+    found = sampler((length, label, stratum), SamplerSettings(16, 2, negatives_per_order=3))
+    means = {"label": [], "length": []}
+    for epoch in range(400):
+        found.set_epoch(epoch)
+        rows = np.concatenate(found.batches())
+        share = weight[rows] / found.plan.rate[rows]
+        means["label"].append(np.average(label[rows], weights=share))
+        means["length"].append(np.average(length[rows], weights=share))
+    for name, column in (("label", label), ("length", length)):
+        expected = np.average(column, weights=weight)
+        assert np.mean(means[name]) == pytest.approx(expected, rel=0.02)
+    # Without it the label's mean would be 24 / 96 and not 24 / 600.
+    assert label[rows].mean() == 0.25
+
+
+def test_a_seed_fixes_the_batches_and_epochs_differ():
+    table, settings_ = skewed(), SamplerSettings(16, 2, negatives_per_order=3)
+
+    def batches(seed, epoch):
+        found = sampler(table, settings_, seed=seed)
+        found.set_epoch(epoch)
+        return [tuple(rows) for rows in found]
+
+    assert batches(0, 1) == batches(0, 1)
+    assert batches(0, 1) != batches(0, 2)
+    assert batches(0, 1) != batches(1, 1)
+
+
+def test_skewed_lengths_cost_little_padding():
+    """Prompts are cut at 192 tokens; shuffled, half of a batch would be padding."""
+    length, *rest = skewed()
+    length = np.minimum(length, 192)
+    found = sampler((length, *rest), SamplerSettings(16, 2))
+
+    def padding(batches):
+        padded = sum(len(rows) * length[rows].max() for rows in batches)
+        return 1 - sum(length[rows].sum() for rows in batches) / padded
+
+    assert padding(found.batches()) < 0.25
+    shuffled = np.random.default_rng(0).permutation(len(length))
+    assert padding(np.array_split(shuffled, 38)) > 0.5
