@@ -161,5 +161,5 @@ def test_a_checkpoint_that_lacks_one_trained_weight_is_refused(ranker):
     ranker.on_save_checkpoint(checkpoint)
     name = next(n for n in checkpoint["state_dict"] if ".lora_A." in n)
     del checkpoint["state_dict"][name]
-    with pytest.raises(ValueError, match="missing .*lora_A"):
+    with pytest.raises(ValueError, match=r"missing .*lora_A"):
         ranker.on_load_checkpoint(checkpoint)

@@ -33,7 +33,7 @@ def sampler(table, settings, **more):
 @settings(deadline=None)
 @given(table=tables(), settings_=chosen, epoch=st.integers(0, 3))
 def test_what_an_epoch_holds(table, settings_, epoch):
-    length, label, stratum = table
+    _, label, stratum = table
     found = sampler(table, settings_)
     found.set_epoch(epoch)
     batches, plan = found.batches(), found.plan

@@ -49,7 +49,7 @@ class Losses(L.Callback):
         self.found.append(outputs["loss"].item())
 
 
-class Cut(Exception):
+class PowerCutError(Exception):
     """The power fails."""
 
 
@@ -58,7 +58,7 @@ class PowerCut(L.Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.current_epoch == 1:
-            raise Cut
+            raise PowerCutError
 
 
 def whole(small_ranker, data, folder, extra=(), ckpt_path=None, max_epochs=2):
@@ -77,7 +77,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
         small_ranker, data_of(small_crm, max_rows=60), tmp_path / "whole", [losses]
     )
     assert run.current_epoch == 2
-    with pytest.raises(Cut):
+    with pytest.raises(PowerCutError):
         whole(small_ranker, data_of(small_crm, max_rows=60), tmp_path / "cut", [PowerCut()])
     last = tmp_path / "cut" / "checkpoints" / "last.ckpt"
     found, again = whole(
@@ -124,7 +124,7 @@ def test_a_checkpoint_that_lacks_a_trained_weight_does_not_resume(
     name = next(n for n in checkpoint["state_dict"] if ".lora_B." in n)
     del checkpoint["state_dict"][name]
     torch.save(checkpoint, last)
-    with pytest.raises(ValueError, match="missing .*lora_B"):
+    with pytest.raises(ValueError, match=r"missing .*lora_B"):
         whole(small_ranker, data_of(small_crm, max_rows=60), tmp_path, ckpt_path=str(last))
 
 
