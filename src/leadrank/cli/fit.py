@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from jsonargparse import ArgumentError
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -50,8 +51,8 @@ def run_fit(words: list[str]) -> int:
     smoke = SMOKE if "--smoke" in words else ()
     given = [word for word in words if word != "--smoke"]
     experiment = _experiment(given)
-    base = ["--config", str(experiment.with_name(BASE))]
-    cli = _parse([*base, *given, *smoke], experiment.stem)
+    cli = _parse(["--config", str(_base(experiment)), *given, *smoke], experiment.stem)
+    _check_checkpoint(cli.config.ckpt_path)
     folder = fit(
         cli.trainer,
         cli.model,
@@ -102,6 +103,9 @@ class _FitCLI(LightningCLI):
         name = f"{self.experiment}-{ready.data.crm.name}"
         logs = loggers(Path(config.runs), name, WandbSettings(**vars(config.wandb)))
         own = callbacks(Path(logs[0].log_dir or "."), config.patience)
+        if ready.trainer.accelerator == "auto":
+            # Apple's GPU, which auto would take, knows neither 4 bit nor float64.
+            kwargs["accelerator"] = "gpu" if torch.cuda.is_available() else "cpu"
         kwargs["logger"] = [*logs, *_listed(ready.trainer.logger)]
         kwargs["callbacks"] = [*own, *_listed(ready.trainer.callbacks)]
         return super().instantiate_trainer(**kwargs)
@@ -161,6 +165,24 @@ def _experiment(words: list[str]) -> Path:
         )
     _check_utf8(files)
     return experiment
+
+
+def _base(experiment: Path) -> Path:
+    """The base that lies beside an experiment."""
+    base = experiment.with_name(BASE)
+    if not base.is_file() and experiment.is_file():
+        raise UserError(
+            f"{experiment}: an experiment lies beside the {BASE} that it differs from; copy "
+            f"leadrank's experiments/{BASE} to {experiment.parent}"
+        )
+    return base
+
+
+def _check_checkpoint(path: str | None) -> None:
+    if path is not None and not Path(path).is_file():
+        raise UserError(
+            f"--ckpt_path {path}: no such file; a run's own are in its folder checkpoints/"
+        )
 
 
 def _check_utf8(files: list[str]) -> None:

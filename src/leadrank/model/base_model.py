@@ -52,20 +52,21 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "leadrank"
 
 
-def resolve_base(base: str) -> BaseModel:
+def resolve_base(base: str, revision: str | None = None) -> BaseModel:
     """Turns `smollm2-135m`, a folder or a Hugging Face id into a folder with weights.
 
-    Raises UserError when none of the three is there.
+    `revision` is a hub's commit; None takes its newest. Raises UserError when none of the
+    three is there.
     """
     if base == EMBEDDED:
         return BaseModel(_embedded_folder(), EMBEDDED, f"gguf-{EMBEDDED_SHA256[:12]}")
     folder = Path(base)
     if (folder / "config.json").is_file():
-        return BaseModel(folder, base, LOCAL)
-    return _from_hub(base)
+        return BaseModel(folder.absolute(), base, LOCAL)
+    return _from_hub(base, revision)
 
 
-def _from_hub(base: str) -> BaseModel:
+def _from_hub(base: str, revision: str | None) -> BaseModel:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         HfHubHTTPError,
@@ -74,7 +75,7 @@ def _from_hub(base: str) -> BaseModel:
     )
 
     try:
-        folder = Path(snapshot_download(base, allow_patterns=HUB_FILES))
+        folder = Path(snapshot_download(base, revision=revision, allow_patterns=HUB_FILES))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(
             f"base model {base!r}: neither a folder with a config.json nor to be had from the "

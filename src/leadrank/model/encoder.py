@@ -42,9 +42,9 @@ class EncoderSettings:
 
     base: str = "smollm2-135m"
     quantisation: Literal["nf4", "none"] = "nf4"
-    layers: int | None = 8
+    layers: int | None = 12
     adapt: Literal["lora", "none"] = "lora"
-    adapt_from: int = 0
+    adapt_from: int = 10
     lora_rank: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.0
@@ -59,17 +59,30 @@ class LeadEncoder(nn.Module):
     Args:
         settings: see `EncoderSettings`.
         device: where the base is quantised; bitsandbytes does it on arrival there.
+        compute: dtype of the products; by default bfloat16 on a GPU and float32 on a CPU,
+            where bfloat16 is slow or not there.
+        revision: of a base from the Hugging Face hub; None takes the newest.
 
     Raises:
         UserError: the base cannot be found, or `layers`, `adapt_from` or `lora_targets` do not
             fit it.
     """
 
-    def __init__(self, settings: EncoderSettings, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        device: torch.device | str = "cpu",
+        *,
+        compute: torch.dtype | None = None,
+        revision: str | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
-        self.base: BaseModel = resolve_base(settings.base)
-        trunk = _load_trunk(self.base, settings, torch.device(device))
+        self.base: BaseModel = resolve_base(settings.base, revision)
+        device = torch.device(device)
+        on_gpu = device.type == "cuda"
+        self.compute = compute or (torch.bfloat16 if on_gpu else torch.float32)
+        trunk = _load_trunk(self.base, settings, device, self.compute)
         self.width: int = trunk.config.hidden_size
         self.trunk = _with_adapters(trunk, settings)
 
@@ -139,12 +152,13 @@ def pool(
     return states[torch.arange(len(states), device=mask.device), last]
 
 
-def _load_trunk(base: BaseModel, settings: EncoderSettings, device: torch.device) -> Any:
+def _load_trunk(
+    base: BaseModel, settings: EncoderSettings, device: torch.device, compute: torch.dtype
+) -> Any:
     from transformers import AutoConfig, AutoModel, BitsAndBytesConfig
 
     config = AutoConfig.from_pretrained(base.folder)
     _cut_layers(config, settings)
-    compute = torch.bfloat16 if device.type == "cuda" else torch.float32
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -173,10 +187,10 @@ def _cut_layers(config: object, settings: EncoderSettings) -> None:
             f"model.encoder.layers: {wants}, but {settings.base!r} has {has} layers; give 1 "
             f"to {has}, or null for all"
         )
-    if not 0 <= settings.adapt_from < wants:
+    if settings.adapt != "none" and not 0 <= settings.adapt_from < wants:
         raise UserError(
             f"model.encoder.adapt_from: {settings.adapt_from}, expected 0 to {wants - 1} with "
-            f"layers: {wants}; to train no adapters set adapt: none"
+            f"layers: {wants}; set both, or adapt: none to train no adapters"
         )
     config.num_hidden_layers = wants  # type: ignore[attr-defined]
     if getattr(config, "layer_types", None) is not None:

@@ -8,13 +8,16 @@ States are kept in float32: half precision would save half the disk and move sco
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import bitsandbytes
 import numpy as np
 import torch
+import transformers
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -25,6 +28,8 @@ from leadrank.model.trunk_parts import can_part, lower_states, upper_states
 
 #: All kept states together; the least recently used files go first.
 STATES_BYTES = 12 * 2**30
+#: Raised when the same trunk and prompts give other numbers.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,9 @@ def compute_frozen(
     keep = adapts and size <= STATES_BYTES and can_part(encoder.trunk, at)
     key = _key(encoder, rows, first)
     wanted = {cache_folder() / "features" / f"{key}.npy": (len(first), encoder.width)}
-    if keep:
-        _make_room(cache_folder() / "states", size)
-        wanted[cache_folder() / "states" / f"{key}-{at}.npy"] = (
-            int(offsets[-1]),
-            encoder.width,
-        )
+    states_file = cache_folder() / "states" / f"{key}-{at}.npy"
+    if keep and (states_file.is_file() or _make_room(states_file.parent, size)):
+        wanted[states_file] = (int(offsets[-1]), encoder.width)
     if not all(file.is_file() for file in wanted):
         with _writing(wanted) as arrays:
             _fill(encoder, rows, first, offsets, arrays, max_tokens)
@@ -112,6 +114,11 @@ def _key(encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64]) -> str:
     settings, base = encoder.settings, encoder.base
     content = [
         base.id,
+        # The numbers differ with these in their last digits, or more.
+        FORMAT,
+        str(encoder.compute),
+        transformers.__version__,
+        bitsandbytes.__version__,
         # A folder's weights may be trained on in place; a revision's may not.
         base.weight_hash() if base.revision == LOCAL else base.revision,
         settings.quantisation,
@@ -178,12 +185,17 @@ def _writing(wanted: dict[Path, tuple[int, int]]) -> Iterator[list[NDArray[np.fl
             temporary.unlink(missing_ok=True)
 
 
-def _make_room(folder: Path, size: int) -> None:
-    """Deletes the least recently used states until `size` more bytes fit the bound."""
+def _make_room(folder: Path, size: int) -> bool:
+    """Deletes the least recently used states until `size` more bytes fit the bound.
+
+    Returns whether the disk has room for them: a file that outgrows it would crash the run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     files = sorted(folder.glob("[!.]*.npy"), key=lambda file: file.stat().st_mtime)
     total = sum(file.stat().st_size for file in files)
     for file in files:
         if total + size <= STATES_BYTES:
             break
         total -= file.stat().st_size
-        file.unlink()
+        file.unlink(missing_ok=True)
+    return shutil.disk_usage(folder).free > 2 * size

@@ -7,11 +7,13 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from leadrank.errors import UserError
 from leadrank.funnel import Funnel
 from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
 from leadrank.preference import (
+    Reduced,
     Tier,
     hierarchical_preference_loss,
     joint_loss,
@@ -102,8 +104,17 @@ class LeadRanker(L.LightningModule):
         """Builds the model from the data module, once."""
         if not hasattr(self, "model"):
             data = self.trainer.datamodule  # type: ignore[attr-defined]
+            self._check_fields_are_read(data)
             device = self.trainer.strategy.root_device
             self.build(data.funnel, data.field_features.width, device)
+
+    def _check_fields_are_read(self, data: Any) -> None:
+        written = data.tokens.template.fields == "all"
+        if data.field_features.width and not (self.head_settings.fields or written):
+            raise UserError(
+                "model.head.fields: false leaves the fields to the prompt, and "
+                "data.prompt.fields leaves them out of it; add --data.prompt.fields all"
+            )
 
     def forward(self, batch: dict[str, Any]) -> Tensor:
         """Scores [n] of a batch."""
@@ -112,8 +123,12 @@ class LeadRanker(L.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The joint loss of a batch; each lead is encoded once, whatever its pairs."""
         score = self.model(batch)
-        pointwise = pointwise_loss(score, batch["label"], batch["weight"], batch["rate"])
-        pairs = hierarchical_preference_loss(score, batch["pairs"], tiers=self.tiers)
+        pointwise = self._over_ranks(
+            pointwise_loss(score, batch["label"], batch["weight"], batch["rate"])
+        )
+        pairs = self._over_ranks(
+            hierarchical_preference_loss(score, batch["pairs"], tiers=self.tiers)
+        )
         loss = joint_loss(
             pointwise,
             pairs,
@@ -128,6 +143,14 @@ class LeadRanker(L.LightningModule):
             self.log(f"train/{tier.name}", mean, batch_size=size)
             self.log(f"train/{tier.name}_pairs", count, batch_size=size)
         return loss
+
+    def _over_ranks(self, loss: Reduced) -> Reduced:
+        """The loss whose mean, averaged over ranks as DDP does, is the mean over all rows."""
+        ranks = self.trainer.world_size
+        if ranks == 1:
+            return loss
+        count = torch.as_tensor(self.all_gather(loss.count)).sum(0)
+        return Reduced(loss.total, count / ranks)
 
     def on_validation_epoch_start(self) -> None:
         """Unpacks the weights as they are now."""
@@ -167,9 +190,11 @@ class LeadRanker(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses a checkpoint that lacks a trained weight, which would stay random."""
         state = checkpoint["state_dict"]
-        self.model.load_learned_state(
-            {name.removeprefix("model."): tensor for name, tensor in state.items()}
-        )
+        learned = {name.removeprefix("model."): tensor for name, tensor in state.items()}
+        try:
+            self.model.load_learned_state(learned)
+        except ValueError as error:
+            raise UserError(f"checkpoint: {error}") from error
 
 
 def rate_factor(step: int, steps: int, warmup: float) -> float:

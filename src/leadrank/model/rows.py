@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leadrank.model.frozen import Frozen
 
 COLUMNS = (
-    *("row_id", "lead", "group", "fields", "label", "stage", "stage_known"),
+    *("row_id", "lead", "group", "group_known", "fields", "label", "stage", "stage_known"),
     *("lost", "mature", "weight", "rate"),
 )
 PAD = 0  # any id: the attention mask says what counts
@@ -46,6 +46,7 @@ class LeadRows(Dataset[dict[str, Any]]):
         self.mature = torch.from_numpy(rows["mature"].to_numpy().copy())
         self.weight = _numbers(rows["weight"], torch.float32)
         self.lead, self.group = codes(rows["lead_id"]), codes(rows["group"])
+        self.group_known = torch.from_numpy(rows["group"].is_not_null().to_numpy().copy())
         self.rate = torch.ones(len(rows))
         self.frozen: Frozen | None = None
 
@@ -87,6 +88,11 @@ def codes(column: pl.Series) -> Tensor:
 def _numbers(column: pl.Series, dtype: torch.dtype) -> Tensor:
     """Nulls become 0: every reader also reads the mask that says where a value is known."""
     return torch.from_numpy(column.fill_null(0).to_numpy().copy()).to(dtype)
+
+
+def default_scoring_tokens(on_gpu: bool) -> int:
+    """Tokens in a scoring batch: what a CPU's caches hold, or enough to keep a GPU busy."""
+    return 65_536 if on_gpu else 1024
 
 
 def scoring_batches(

@@ -38,6 +38,7 @@ def bootstrap_intervals(
     stage: Int64[Tensor, " n"] | None = None,
     stage_known: Bool[Tensor, " n"] | None = None,
     group: Int64[Tensor, " n"] | None = None,
+    group_known: Bool[Tensor, " n"] | None = None,
     draws: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -57,6 +58,7 @@ def bootstrap_intervals(
         stage: see `ranking_metrics` [n].
         stage_known: see `ranking_metrics` [n].
         group: see `ranking_metrics` [n].
+        group_known: see `ranking_metrics` [n].
         draws: number of bootstrap samples.
         seed: of the draws; the same seed and leads give the same draws.
         level: coverage aimed at, in (0, 1).
@@ -68,8 +70,9 @@ def bootstrap_intervals(
     # Rows sorted by score make each later look-up by rank run through memory in order.
     order = score.argsort(descending=True, stable=True)
     score, label, weight, lead = (x[order] for x in (score, label, weight, lead))
-    probability, stage, stage_known, group = (
-        None if x is None else x[order] for x in (probability, stage, stage_known, group)
+    probability, stage, stage_known, group, group_known = (
+        None if x is None else x[order]
+        for x in (probability, stage, stage_known, group, group_known)
     )
     drawn = [
         ranking_figures(
@@ -80,6 +83,7 @@ def bootstrap_intervals(
             stage=stage,
             stage_known=stage_known,
             group=group,
+            group_known=group_known,
         )
         for times in lead_draws(lead, draws=draws, seed=seed)
     ]

@@ -33,6 +33,7 @@ def ranking_metrics(
     stage: Int64[Tensor, " n"] | None = None,
     stage_known: Bool[Tensor, " n"] | None = None,
     group: Int64[Tensor, " n"] | None = None,
+    group_known: Bool[Tensor, " n"] | None = None,
 ) -> dict[str, Any]:
     """Measure one scored table; weights are multiplicities, ties count by their expectation.
 
@@ -49,6 +50,7 @@ def ranking_metrics(
         stage: deepest stage reached; for `ndcg_stage` and `pair_accuracy` [n].
         stage_known: where `stage` counts; everywhere if absent [n].
         group: code of the list a row competes in; for `list_auc` and `list_ndcg` [n].
+        group_known: where a row competes in a list; everywhere if absent [n].
 
     Raises:
         UserError: with every column that holds what it must not.
@@ -64,13 +66,15 @@ def ranking_metrics(
         stage=stage,
         stage_known=stage_known,
         group=group,
+        group_known=group_known,
     )
     found: dict[str, Any] = {"n": len(score), "positives": int((label > 0).sum())}
     found |= {name: float(value) for name, value in figures.items()}
     if group is None:
         found |= {"list_auc": None, "list_ndcg": None, "list_reason": NO_LISTS}
     else:
-        found["list_ndcg"] = float(ndcg(score, label, weight, group=group))
+        listed = weight if group_known is None else weight * group_known
+        found["list_ndcg"] = float(ndcg(score, label, listed, group=group))
     return found | {"few_hits": _few_hits(score, label, weight)}
 
 
@@ -83,6 +87,7 @@ def ranking_figures(
     stage: Int64[Tensor, " n"] | None = None,
     stage_known: Bool[Tensor, " n"] | None = None,
     group: Int64[Tensor, " n"] | None = None,
+    group_known: Bool[Tensor, " n"] | None = None,
 ) -> dict[str, Float64[Tensor, "*draws"]]:
     """Compute the figures of `ranking_metrics` for one weight per row or many draws of them.
 
@@ -99,7 +104,8 @@ def ranking_figures(
         "brier": undefined if probability is None else brier(probability, label, weight),
     }
     if group is not None:
-        figures["list_auc"] = auc(score, label, weight, group=group)
+        listed = weight if group_known is None else weight * group_known
+        figures["list_auc"] = auc(score, label, listed, group=group)
     return figures
 
 

@@ -7,11 +7,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
 from leadrank.errors import UserError
 from leadrank.funnel import CrmFile, dump_crm_file, load_crm_file
+from leadrank.model.base_model import EMBEDDED, LOCAL
 from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.head import HeadSettings, ScoreHead
@@ -44,10 +46,11 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     model = saved.model
     state = {name: tensor.contiguous() for name, tensor in model.learned_state().items()}
     save_file(state, folder / WEIGHTS)
-    base = model.encoder.base
+    base, encoder = model.encoder.base, model.encoder.settings
     settings = {
         "base": {"id": base.id, "revision": base.revision, "sha256": base.weight_hash()},
-        "encoder": {**asdict(model.encoder.settings), "lora_targets": list(_targets(model))},
+        "compute": str(model.encoder.compute).removeprefix("torch."),
+        "encoder": {**asdict(encoder), "lora_targets": list(encoder.lora_targets)},
         "head": asdict(model.head.settings),
         "base_rate": saved.base_rate,
     }
@@ -58,12 +61,16 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     saved.calibration.save(folder / CALIBRATION)
 
 
-def load_model(folder: Path, *, base: str | None = None) -> SavedModel:
+def load_model(
+    folder: Path, *, base: str | None = None, device: str | None = None
+) -> SavedModel:
     """Loads what `save_model` wrote.
 
     Args:
         folder: a run's `model` folder.
         base: where the base model lies now; None: where the run had it.
+        device: where to score; None: a GPU where there is one. Products are in the run's own
+            precision, so that scores agree with the run's.
 
     Raises:
         UserError: the folder is not a finished model, or the base has other weights than the
@@ -78,10 +85,18 @@ def load_model(folder: Path, *, base: str | None = None) -> SavedModel:
         }
     )
     features = FieldFeatures.from_dict(json.loads((folder / FEATURES).read_text("utf-8")))
-    encoder = LeadEncoder(encoder_settings)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    revision = settings["base"]["revision"]
+    on_hub = base is None and encoder_settings.base != EMBEDDED and revision != LOCAL
+    encoder = LeadEncoder(
+        encoder_settings,
+        device,
+        compute=getattr(torch, settings["compute"]),
+        revision=revision if on_hub else None,
+    )
     _check_base(encoder, settings["base"], folder)
     head = ScoreHead(HeadSettings(**settings["head"]), encoder.width, features.width)
-    model = LeadModel(encoder, head)
+    model = LeadModel(encoder, head.to(device))
     model.load_learned_state(load_file(folder / WEIGHTS))
     return SavedModel(
         model.eval(),
@@ -101,10 +116,6 @@ def read_settings(folder: Path) -> dict:
             f"model/{SETTINGS}"
         )
     return yaml.safe_load((folder / SETTINGS).read_text("utf-8"))
-
-
-def _targets(model: LeadModel) -> tuple[str, ...]:
-    return model.encoder.settings.lora_targets
 
 
 def _check_base(encoder: LeadEncoder, expected: dict, folder: Path) -> None:

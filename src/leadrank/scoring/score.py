@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from leadrank.model.lead_model import LeadModel
-from leadrank.model.rows import LeadRows, scoring_batches
+from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batches
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "states", "fields")
 
@@ -17,7 +17,7 @@ def score_rows(
     rows: LeadRows,
     positions: NDArray[np.int64],
     *,
-    max_tokens: int = 1024,
+    max_tokens: int | None = None,
     dense: bool = True,
 ) -> NDArray[np.float64]:
     """[len(positions)] logits of the rows at these positions, in their order.
@@ -26,7 +26,7 @@ def score_rows(
         model: its mode (training or not) is left as it was.
         rows: the table as tensors.
         positions: which rows.
-        max_tokens: most tokens in a batch, padding included.
+        max_tokens: most tokens in a batch, padding included; None: what suits the device.
         dense: unpack and merge the weights once; false scores in 4 bit.
     """
     was_training = model.training
@@ -34,6 +34,7 @@ def score_rows(
     scorer = model.dense() if dense else model
     device = next(scorer.parameters()).device
     scores = np.empty(len(positions))
+    max_tokens = max_tokens or default_scoring_tokens(device.type == "cuda")
     batches = scoring_batches(rows.length[positions], max_tokens=max_tokens)
     with tqdm(total=len(positions), desc="scoring", unit="lead", delay=2, ncols=80) as bar:
         for batch in batches:

@@ -33,7 +33,7 @@ class PromptTemplate:
     prefix: str = ""
     suffix: str = ""
     fields: Fields = "auto"
-    max_tokens: int = 128
+    max_tokens: int = 192
     text_share: float = 0.5
     cut_first: tuple[str, ...] | None = None
 

@@ -95,6 +95,7 @@ class TrackMetrics(Callback):
             batch["stage"],
             batch["stage_known"],
             batch["group"] if data.has_groups else None,
+            batch["group_known"],
         )
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -110,9 +111,12 @@ class TrackMetrics(Callback):
 def _rank_zero_first(trainer: L.Trainer) -> Iterator[None]:
     if not trainer.is_global_zero:
         trainer.strategy.barrier()
-    yield
-    if trainer.is_global_zero:
-        trainer.strategy.barrier()
+    try:
+        yield
+    finally:
+        # Also when rank 0 fails: the others must not wait for it for ever.
+        if trainer.is_global_zero:
+            trainer.strategy.barrier()
 
 
 def _ours(

@@ -13,7 +13,7 @@ from leadrank.errors import UserError
 from leadrank.funnel import Funnel, LeadTable, load_crm_file, read_lead_table
 from leadrank.model.base_model import cache_folder, resolve_base
 from leadrank.model.field_features import FieldFeatures
-from leadrank.model.rows import LeadRows, scoring_batches
+from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batches
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.text import PromptTemplate, TokenStore, fit_template, tokenise
 from leadrank.training.root import data_root
@@ -31,7 +31,8 @@ class LeadDataModule(L.LightningDataModule):
         prompt: how a lead is written out.
         preference: tiers of the pairs; the command line links it to the model's.
         sampler: how a training epoch is drawn.
-        scoring_tokens: most tokens in a scoring batch, padding included.
+        scoring_tokens: most tokens in a scoring batch, padding included; null: 1,024 on a
+            CPU, whose caches that fits, and 65,536 on a GPU.
         seed: fixes the batches.
         max_rows: read no more than so many rows, orders first; for trying things out.
         workers: processes that prepare batches beside the main one.
@@ -45,7 +46,7 @@ class LeadDataModule(L.LightningDataModule):
         prompt: PromptTemplate = PromptTemplate(),  # noqa: B008
         preference: PreferenceSettings = PreferenceSettings(),  # noqa: B008
         sampler: SamplerSettings = SamplerSettings(),  # noqa: B008
-        scoring_tokens: int = 1024,
+        scoring_tokens: int | None = None,
         seed: int = 0,
         max_rows: int | None = None,
         workers: int = 0,
@@ -57,7 +58,9 @@ class LeadDataModule(L.LightningDataModule):
         self.prompt = prompt
         self.preference = preference
         self.sampler = sampler
-        self.scoring_tokens = scoring_tokens
+        self._scoring_tokens = scoring_tokens
+        # A rank may have no validation rows: a small part on many devices.
+        self.allow_zero_length_dataloader_with_multiple_devices = True
         self.seed = seed
         self.max_rows = max_rows
         self.workers = workers
@@ -125,7 +128,7 @@ class LeadDataModule(L.LightningDataModule):
         part = _Positions(paired, self.positions("train"))
         return DataLoader(
             part, sampler=self._sampler, batch_size=None, num_workers=self.workers,
-            persistent_workers=self.workers > 0, pin_memory=self._pin,
+            persistent_workers=self.workers > 0, pin_memory=self._on_gpu,
         )  # fmt: skip
 
     def val_dataloader(self) -> DataLoader:
@@ -138,11 +141,16 @@ class LeadDataModule(L.LightningDataModule):
             world_size=self._world_size,
         )
         part = _Positions(self.rows, positions)
-        return DataLoader(part, sampler=batches, batch_size=None, pin_memory=self._pin)
+        return DataLoader(part, sampler=batches, batch_size=None, pin_memory=self._on_gpu)
 
     def used_positions(self) -> NDArray[np.int64]:
         """Positions of all rows that a run reads: the mature ones of the three parts."""
         return np.concatenate([self.positions(p) for p in ("train", "validation", "test")])
+
+    @property
+    def scoring_tokens(self) -> int:
+        """Most tokens in a scoring batch on this run's device."""
+        return self._scoring_tokens or default_scoring_tokens(self._on_gpu)
 
     @property
     def has_groups(self) -> bool:
@@ -158,7 +166,7 @@ class LeadDataModule(L.LightningDataModule):
         return self.trainer.world_size if self.trainer else 1
 
     @property
-    def _pin(self) -> bool:
+    def _on_gpu(self) -> bool:
         trainer = self.trainer
         return trainer is not None and trainer.strategy.root_device.type == "cuda"
 

@@ -170,6 +170,7 @@ def _scored(
         "stage": data.rows.stage[rows],
         "stage_known": data.rows.stage_known[rows],
         "group": data.rows.group[rows] if data.has_groups else None,
+        "group_known": data.rows.group_known[rows],
     }
 
 
@@ -220,6 +221,7 @@ def _metrics(
         },
         "test_ci": _intervals(data, test, kept, probability[selected][test]),
         "probe": blocks["probe"],
+        "probe_ci": _intervals(data, test, scores["probe"], probability["probe"][test]),
         "finetuned": blocks["finetuned"],
         "lightgbm": blocks["lightgbm"],
         "lightgbm_ci": _intervals(

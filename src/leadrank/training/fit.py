@@ -1,15 +1,18 @@
 """One training run from parsed settings to a finished folder, on one process or many."""
 
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from leadrank.model.ranker import LeadRanker
 from leadrank.training.callbacks import StartFromProbe, TrackMetrics
@@ -39,12 +42,14 @@ def loggers(runs: Path, name: str, wandb: WandbSettings) -> list[Logger]:
     They get ids and numbers, never a customer's text.
     """
     csv = CSVLogger(str(runs), name=name)
-    if not wandb.enabled:
+    if not wandb.enabled or os.environ.get("WANDB_MODE") == "disabled":
         return [csv]
     import wandb as wandb_library  # a second to load, and not every run wants it
 
     folder = Path(csv.log_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    # Only rank 0 logs; the others would count its folder and make the next one.
+    if _rank() == 0:
+        folder.mkdir(parents=True, exist_ok=True)
     beside = WandbLogger(
         name=f"{name}/{folder.name}",
         project=wandb.project,
@@ -56,12 +61,39 @@ def loggers(runs: Path, name: str, wandb: WandbSettings) -> list[Logger]:
     return [csv, beside]
 
 
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best epoch also of a run that is resumed in a folder of its own.
+
+    Lightning forgets the best score when the folder differs, and would take the first epoch
+    after resuming for the best.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Brings the best checkpoint so far along."""
+        best = Path(state_dict["best_model_path"])
+        here = Path(str(self.dirpath))
+        if best.is_file() and best.parent.resolve() != here.resolve():
+            here.mkdir(parents=True, exist_ok=True)
+            brought = str(here / best.name)
+            if _rank() == 0:
+                shutil.copyfile(best, brought)
+            state_dict = {
+                **state_dict,
+                "dirpath": self.dirpath,
+                "best_model_path": brought,
+                "kth_best_model_path": brought,
+                "last_model_path": "",
+                "best_k_models": {brought: state_dict["best_model_score"]},
+            }
+        super().load_state_dict(state_dict)
+
+
 def callbacks(folder: Path, patience: int) -> list[L.Callback]:
     """What every run has: the probe's start, exact metrics, checkpoints, early stopping."""
     return [
         StartFromProbe(),
         TrackMetrics(),
-        ModelCheckpoint(
+        BestCheckpoint(
             dirpath=folder / "checkpoints", filename="best", monitor=MONITOR, mode="max",
             save_last=True, enable_version_counter=False,
         ),
@@ -91,6 +123,8 @@ def fit(
     seconds = time.monotonic() - began
     if not trainer.is_global_zero:
         return folder
+    # Lightning moved it to the CPU when fit ended.
+    ranker.to(trainer.strategy.root_device)
     start = next(c for c in trainer.callbacks if isinstance(c, StartFromProbe))  # type: ignore[attr-defined]
     _load_best(trainer, ranker)
     trained = Trained(
@@ -116,6 +150,11 @@ def _load_best(trainer: L.Trainer, ranker: LeadRanker) -> None:
     best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
     if best:
         ranker.on_load_checkpoint(torch.load(best, map_location="cpu", weights_only=True))
+
+
+def _rank() -> int:
+    """Of this process, known before there is a trainer."""
+    return getattr(rank_zero_only, "rank", 0)
 
 
 def _logged_in() -> bool:

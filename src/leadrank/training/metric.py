@@ -43,9 +43,14 @@ class RankingMetric(Metric):
         stage: Int64[Tensor, " n"],
         stage_known: Bool[Tensor, " n"],
         group: Int64[Tensor, " n"] | None = None,
+        group_known: Bool[Tensor, " n"] | None = None,
     ) -> None:
-        """Add the rows of a batch; without `group` [n] there are no list metrics."""
-        listed = torch.full_like(row_id, group is not None)
+        """Add the rows of a batch; without `group` [n] there are no list metrics.
+
+        `group_known` [n] tells the rows that compete in a list; without it all of them do.
+        """
+        everywhere = torch.full_like(row_id, group is not None)
+        listed = everywhere if group_known is None else everywhere * group_known
         lists = torch.zeros_like(row_id) if group is None else group
         columns = (row_id, score, label, weight, stage, stage_known, lists, listed)
         self.rows.append(torch.stack([column.detach().double() for column in columns], dim=1))
@@ -76,6 +81,7 @@ class RankingMetric(Metric):
             stage=stage.long(),
             stage_known=known.bool(),
             group=group.long() if listed.any() else None,
+            group_known=listed.bool(),
         )
 
 

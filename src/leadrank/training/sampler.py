@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from leadrank.errors import UserError
+
 LENGTH_JITTER = 0.1
 
 
@@ -30,6 +32,15 @@ class SamplerSettings:
     batch_size: int = 32
     orders_per_batch: int = 2
     negatives_per_order: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"data.sampler.{name}: {value}, expected a number above 0"
+            for name, value in vars(self).items()
+            if value is not None and value <= 0
+        ]
+        if problems:
+            raise UserError("\n".join(problems))
 
 
 @dataclass(frozen=True)
