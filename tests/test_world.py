@@ -1,6 +1,7 @@
 """The simulated dealership: reproducible, exact about its truth, and a usable first table."""
 
 import hashlib
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from leadrank.errors import UserError
 from leadrank.funnel import load_crm_file, read_lead_table
 from leadrank.world import ensure_world, make_world, quickstart_table
+from leadrank.world import quickstart as module
 from leadrank.world.phrases import NOTES, SPEECH, fillings
 from leadrank.world.quickstart import WINDOWS
 
@@ -211,12 +213,43 @@ def test_weights_give_back_the_population(quickstart: Path) -> None:
     assert 0.011 < rate < 0.017
 
 
-def test_an_existing_world_is_left_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "world"
-    folder.mkdir()
-    (folder / "world.json").write_text("{}")
-    ensure_world(folder)
-    assert [path.name for path in folder.iterdir()] == ["world.json"]
+@pytest.fixture
+def small_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The quickstart's world with fewer leads, just made."""
+    monkeypatch.setattr(module, "LEADS", 400)
+    ensure_world(tmp_path / "world")
+    return tmp_path / "world"
+
+
+def test_the_world_of_the_same_code_and_parameters_is_left_alone(small_world: Path) -> None:
+    (small_world / "leads.parquet").unlink()  # so that making it again would show
+    ensure_world(small_world)
+    assert not (small_world / "leads.parquet").exists()
+
+
+@pytest.mark.parametrize("changed", ["code", "leads", "seed", "windows"])
+def test_a_world_of_other_code_or_parameters_is_made_again(
+    small_world: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    before = digests(small_world)
+    if changed == "code":
+        found = json.loads((small_world / "world.json").read_text())
+        (small_world / "world.json").write_text(json.dumps({**found, "format": "older"}))
+    elif changed == "windows":
+        monkeypatch.setattr(module, "WINDOWS", WINDOWS[1:])
+    else:
+        monkeypatch.setattr(module, changed.upper(), {"leads": 500, "seed": 1}[changed])
+    ensure_world(small_world)
+    assert (digests(small_world) == before) == (changed == "code")
+    assert [path.name for path in small_world.parent.iterdir()] == ["world"]
+
+
+def test_a_world_beside_somebodys_file_is_not_replaced(small_world: Path) -> None:
+    (small_world / "world.json").write_text("{}")
+    (small_world / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="something else"):
+        ensure_world(small_world)
+    assert (small_world / "thesis.txt").read_text() == "mine"
 
 
 def test_a_folder_with_something_else_is_not_overwritten(tmp_path: Path) -> None:

@@ -41,3 +41,9 @@ def test_unlabelled_rows_are_described_without_parts(read):
     assert "parts: none, the rows were read without labels" in text
     assert "deepest stage" not in text
     assert "a typo?" not in text
+
+
+def test_declared_soft_signals_are_said_to_be_in_no_pair(read):
+    text = described(read, soft_signals=[{"column": "visits"}])
+    assert "soft signals, kept but in no pair yet: visits" in text
+    assert "soft signals" not in described(read)

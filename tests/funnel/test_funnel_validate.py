@@ -75,3 +75,41 @@ def test_unix_milliseconds_are_a_problem(read):
     table = read(HEAD + "a,1704067200,1,,1\nb,1704067200000,1,,1\n", snapshot=snapshot)
     assert table.report.quarantine["value"].to_list() == ["1704067200000"]
     assert str(table.rows["snapshot"][0]) == "2024-01-01 00:00:00+00:00"
+
+
+def test_rows_to_score_may_be_newer_than_the_extract(read):
+    # The extract is of 30 June 2024.
+    table = read(HEAD + GOOD + "new,2024-09-01,1,,1\n", labelled=False, max_unusable=0)
+    assert table.rows["lead_id"].to_list() == ["good", "new"]
+
+
+def test_what_only_training_needs_is_not_read_from_rows_to_score(read):
+    stages = [
+        {"name": "lead", "always": True},
+        {"name": "order", "reached_at": "won"},
+        {"name": "large order", "column": "paid", "at_least": 5},
+    ]
+    keys = {"stages": stages, "weight": "w", "soft_signals": [{"column": "minutes"}]}
+    csv = "id,at,visits,won,paid,w,minutes\na,2024-09-01,1,soon,lots,0,long\n"
+    table = read(csv, labelled=False, max_unusable=0, **keys)
+    assert table.report.quarantine.is_empty()
+    assert table.rows.select("weight", "minutes").row(0) == (1.0, None)
+    assert read(csv, **keys).report.quarantine["column"].sort().to_list() == [
+        "at", "minutes", "paid", "w", "won",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [(",2024-09-01,1,", "id"), ("b,soon,1,", "at"), ("b,2024-09-01,many,", "visits")],
+)
+def test_keys_and_inputs_are_checked_in_rows_to_score(read, row, column):
+    table = read(HEAD + GOOD + row + ",1\n", labelled=False)
+    assert table.report.quarantine["column"].to_list() == [column]
+
+
+def test_note_times_are_checked_in_rows_to_score(read):
+    text = {"columns": [{"column": "note", "name": "note", "at": "noted"}]}
+    csv = "id,at,visits,note,noted\na,2024-09-01,1,hello,soon\n"
+    table = read(csv, labelled=False, text=text)
+    assert table.report.quarantine["column"].to_list() == ["noted"]

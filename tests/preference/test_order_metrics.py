@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -8,10 +6,9 @@ from slow_metrics import random_table, slow_pair_share, slow_top_hits
 from leadrank.preference.order_metrics import (
     auc,
     average_precision,
-    lift_at,
     pair_accuracy,
-    precision_at,
-    recall_at,
+    top_hits,
+    top_size,
 )
 
 
@@ -70,26 +67,26 @@ def test_top_of_the_list_by_expectation_over_the_orders_of_ties():
         score, label, one = table["score"], table["label"], torch.ones(7, dtype=torch.float64)
         for share in (0.05, 0.4, 0.5, 1.0):
             size = max(1, round(share * 7))
-            hits = slow_top_hits(score.tolist(), label.tolist(), size)
-            assert same(precision_at(score, label, one, share=share), hits / size)
-            expected = hits / label.sum().item() if label.any() else math.nan
-            assert same(recall_at(score, label, one, share=share), expected)
-            expected = hits / size / label.mean().item() if label.any() else math.nan
-            assert same(lift_at(score, label, one, share=share), expected)
+            expected = slow_top_hits(score.tolist(), label.tolist(), size)
+            hits, seen = top_hits(score, label, one, shares=[share])
+            assert same(hits, expected)
+            assert same(seen, expected)
 
 
 def test_the_last_row_of_the_top_counts_in_part():
     # W = 10, K = 5: the order of weight 4, then 1 of the 6 of the next row.
     score, label, weight = vector(2, 1), vector(1, 0), vector(4, 6)
-    assert same(precision_at(score, label, weight, share=0.5), 4 / 5)
-    assert same(recall_at(score, label, weight, share=0.2), 2 / 4)
+    hits, seen = top_hits(score, label, weight, shares=[0.5, 0.2])
+    assert hits.tolist() == [4, 2]
+    # Of the rows themselves: the order, and half of it where K = 2 ends in its middle.
+    assert seen.tolist() == [1, 0.5]
 
 
 def test_top_holds_at_least_one_row_and_rounds_half_to_even():
     score, label = vector(*range(25)), vector(*([0] * 24), 1)
     one = torch.ones(25, dtype=torch.float64)
-    assert same(precision_at(score, label, one, share=0.001), 1)
-    assert same(precision_at(score, label, one, share=0.1), 1 / 2)  # round(2.5) is 2
+    assert top_size(one, shares=[0.001, 0.1]).tolist() == [1, 2]  # round(2.5) is 2
+    assert top_hits(score, label, one, shares=[0.001, 0.1])[0].tolist() == [1, 1]
 
 
 def test_undefined_is_nan():
@@ -97,7 +94,5 @@ def test_undefined_is_nan():
     known = torch.tensor([True, False])
     assert auc(score, one, one).isnan()
     assert average_precision(score, 0 * one, one).isnan()
-    assert recall_at(score, 0 * one, one, share=0.5).isnan()
-    assert lift_at(score, 0 * one, one, share=0.5).isnan()
     assert auc(score, vector(0, 1), 0 * one).isnan()
     assert pair_accuracy(score, torch.tensor([0, 1]), one, stage_known=known).isnan()

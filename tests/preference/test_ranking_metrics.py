@@ -119,6 +119,21 @@ def test_an_empty_table_is_nan_throughout():
     assert all(math.isnan(value) for value in figures(found).values())
 
 
+def test_precision_recall_and_lift_by_hand():
+    # 40 rows, orders at ranks 1, 4 and 9; K is 2 for 5 % and 4 for 10 %.
+    score = torch.arange(40, 0, -1).double()
+    label, one = torch.zeros(40), torch.ones(40)
+    label[[0, 3, 8]] = 1
+    found = ranking_metrics(score, label, one)
+    assert found["precision@5%"] == pytest.approx(1 / 2)
+    assert found["recall@5%"] == pytest.approx(1 / 3)
+    assert found["lift@10%"] == pytest.approx((2 / 4) / (3 / 40))
+    none = ranking_metrics(score, 0 * label, one)
+    assert none["precision@5%"] == 0
+    assert math.isnan(none["recall@5%"])
+    assert math.isnan(none["lift@10%"])
+
+
 def test_few_hits_names_the_figures_that_rest_on_fewer_than_ten_orders():
     # 400 rows, the 15 orders on top: K is 1, 4, 20 and 40, holding 1, 4, 15 and 15 of them.
     score = torch.arange(400, 0, -1).double()

@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "init": "draft a CRM file for a table",
 }
 
+RIVALS = "rivals.parquet"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
@@ -95,6 +97,9 @@ def _score(words: list[str]) -> int:
         metavar="[TABLE=]FILE",
         help="the new rows; TABLE= names the CRM file's table when it has several",
     )
+    parser.add_argument(
+        "--root", help="where tables not given with --data lie; default $LEADRANK_DATA"
+    )
     parser.add_argument("--out", required=True, type=Path, help=".parquet or .csv")
     parser.add_argument("--four-bit", action="store_true", help="less memory, slower on CPU")
     return run_score(parser.parse_args(words))
@@ -106,7 +111,13 @@ def _report(words: list[str]) -> int:
 
     parser = _parser("report")
     parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
-    print(report(load_run(parser.parse_args(words).run)))
+    run = load_run(parser.parse_args(words).run)
+    if not (run.folder / RIVALS).is_file():
+        raise UserError(
+            f"{run.folder}: there is no {RIVALS}, which holds the rivals' scores for the "
+            "report; copy it from where the run was made, or run the fit again"
+        )
+    print(report(run))
     return 0
 
 
@@ -123,6 +134,7 @@ def _check(words: list[str]) -> int:
     table = read_lead_table(crm, data_root(crm, chosen.root))
     print(describe(table))
     if chosen.quarantine is not None:
+        chosen.quarantine.parent.mkdir(parents=True, exist_ok=True)
         table.report.quarantine.write_csv(chosen.quarantine)
     return 0
 
@@ -140,6 +152,7 @@ def _init(words: list[str]) -> int:
     elif chosen.out.exists():
         raise UserError(f"{chosen.out} exists; give another --out, or move it away")
     else:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
         chosen.out.write_text(draft, "utf-8")
         print(f"{chosen.out}: check every line marked GUESS, then set `confirmed: true`")
     return 0

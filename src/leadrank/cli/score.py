@@ -26,8 +26,11 @@ def run_score(chosen: Namespace) -> int:
     if chosen.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {chosen.out}: expected a name that ends in .parquet or .csv")
     saved = load_model(load_run(chosen.run).model_folder, base=chosen.base)
-    crm = with_tables(saved.crm, chosen.data)
-    table = read_lead_table(crm, Path(), labelled=False)
+    root = data_root(saved.crm, chosen.root)
+    crm, left = with_tables(saved.crm, chosen.data, root)
+    for table_and_file in left:
+        print(f"not given with --data, so read from the data root: {table_and_file}")
+    table = read_lead_table(crm, root, labelled=False)
     _say_quarantine(table.report.quarantine, chosen.out)
     ranked = score_table(saved, table, dense=not chosen.four_bit).sort("rank")
     chosen.out.parent.mkdir(parents=True, exist_ok=True)

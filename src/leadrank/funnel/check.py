@@ -16,7 +16,7 @@ SHOWN_QUARANTINE = 10
 def describe(table: LeadTable) -> str:
     """At most 80 columns of plain text: rows, parts, stages, missing values, what was left."""
     sections: list[Callable[[LeadTable], list[str]]] = [
-        _rows, _parts, _stages, _fields, _text, _columns, _quarantine,
+        _rows, _parts, _stages, _fields, _soft_signals, _text, _columns, _quarantine,
     ]  # fmt: skip
     blocks = [section(table) for section in sections]
     lines = [line for block in blocks if block for line in [*block, ""]]
@@ -107,6 +107,11 @@ def _fields(table: LeadTable) -> list[str]:
     missing = rows.select(columns).null_count().to_dicts()[0]
     height = max(1, rows.height)
     return ["missing values", *_aligned((c, f"{missing[c] / height:>12.1%}") for c in columns)]
+
+
+def _soft_signals(table: LeadTable) -> list[str]:
+    columns = ", ".join(signal.column for signal in table.crm.soft_signals)
+    return [f"soft signals, kept but in no pair yet: {columns}"] if columns else []
 
 
 def _text(table: LeadTable) -> list[str]:

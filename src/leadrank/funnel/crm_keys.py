@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from leadrank.errors import UserError
 from leadrank.funnel.funnel import Funnel
 from leadrank.funnel.nearest import nearest
 
@@ -213,12 +212,3 @@ class CrmFile:
         time = datetime.fromisoformat(self.extract)
         local = time if time.tzinfo else time.replace(tzinfo=ZoneInfo(self.timezone))
         return local.astimezone(UTC)
-
-    def stage_index(self, name: str) -> int:
-        """Index of the stage called `name`, 0 = shallowest; UserError when there is none."""
-        if name not in self.stage_names:
-            raise UserError(
-                f"{self.path}: no stage is called {name!r}{nearest(name, self.stage_names)}; "
-                f"the stages are: {', '.join(self.stage_names)}."
-            )
-        return self.stage_names.index(name)

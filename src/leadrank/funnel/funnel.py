@@ -14,8 +14,3 @@ class Funnel:
     stages: tuple[str, ...]
     has_lost: bool
     horizon_days: int | None
-
-    @property
-    def final(self) -> int:
-        """Index of the final stage, whose rule is the label."""
-        return len(self.stages) - 1

@@ -73,9 +73,10 @@ class LeadTable:
 def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> LeadTable:
     """Read, check, label and part the table that `crm` describes, files relative to `root`.
 
-    With `labelled=False` (rows to score) outcome columns may be absent: stage, label and part
-    are null, mature is false. Raises UserError for absent files or columns, and for more
-    unusable rows than `max_unusable`.
+    With `labelled=False` (rows to score) the columns that only training needs are not read and
+    may be absent: stage, label, part and soft signals are null, mature is false, weight is 1,
+    and a snapshot may be later than the extract. Raises UserError for absent files or columns,
+    and for more unusable rows than `max_unusable`.
     """
     with open_source(crm, root) as source:
         raw, present = read_rows(crm, source, labelled)

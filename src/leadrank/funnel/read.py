@@ -60,14 +60,15 @@ def open_source(crm: CrmFile, root: str | Path) -> Iterator[duckdb.DuckDBPyConne
 def read_rows(
     crm: CrmFile, source: duckdb.DuckDBPyConnection, labelled: bool
 ) -> tuple[pl.DataFrame, list[str]]:
-    """The needed columns of the source query, and the names of all columns it has."""
+    """The needed columns of the source query, and the names of all columns it has.
+
+    Rows to score are read without the columns that only training needs: an unreadable cell
+    there is no reason not to call a lead.
+    """
     relation = source.sql(crm.source.query or f"FROM {_quoted(_only_table(crm))}")
     needed = row_columns(crm) + (training_columns(crm) if labelled else [])
     _require(crm, needed, relation.columns, "source")
-    wanted = dict(
-        needed + [(c, key) for c, key in training_columns(crm) if c in relation.columns]
-    )
-    rows = to_frame(relation.project(", ".join(_quoted(column) for column in wanted)))
+    rows = to_frame(relation.project(", ".join(_quoted(c) for c in dict(needed))))
     if rows.is_empty():
         raise UserError(f"{crm.path}: the source has no rows; look at source.query.")
     nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
@@ -103,6 +104,11 @@ def scan(path: Path) -> str:
     return READERS[suffix].format(path=_literal(str(path)))
 
 
+def is_there(root: str | Path, path: str) -> bool:
+    """Whether a source's path, in which `*` stands for any name, leads to a file."""
+    return (Path(root) / path).is_file() or ("*" in path and any(Path(root).glob(path)))
+
+
 def _only_table(crm: CrmFile) -> str:
     events = crm.text.events
     return next(t for t in crm.source.tables if not events or t != events.table)
@@ -112,10 +118,9 @@ def _located(crm: CrmFile, root: str | Path, path: str) -> Path:
     get = f" {crm.source.get}" if crm.source.get else ""
     if not Path(root).is_dir():
         raise UserError(f"{crm.path}: the data root {root} is no folder.{get}")
-    found = Path(root) / path
-    if not found.is_file() and not ("*" in path and any(Path(root).glob(path))):
-        raise UserError(f"{crm.path}: there is no file {found}.{get}")
-    return found
+    if not is_there(root, path):
+        raise UserError(f"{crm.path}: there is no file {Path(root) / path}.{get}")
+    return Path(root) / path
 
 
 def _require(

@@ -29,10 +29,13 @@ SNAPSHOT_EXPECTED = {
 def row_problems(
     raw: pl.DataFrame, parsed: pl.DataFrame, crm: CrmFile, labelled: bool
 ) -> pl.DataFrame:
-    """All problems of the rows, by row: columns row_id, column, value, expected."""
+    """All problems of the rows, by row: columns row_id, column, value, expected.
+
+    Rows to score are newer than the extract and have no weight, so neither is asked of them.
+    """
     found = [*_key_problems(raw, parsed, crm), *_cell_problems(raw, parsed, crm)]
     if labelled:
-        found += _outcome_problems(raw, parsed, crm)
+        found += _label_problems(raw, parsed, crm)
     found.append(_duplicates(raw, parsed, crm))
     listed = pl.concat([pl.DataFrame(schema=QUARANTINE), *found])
     return listed.unique(maintain_order=True).sort("row_id", maintain_order=True)
@@ -88,9 +91,6 @@ def _key_problems(
     yield flagged(
         raw, parsed["snapshot"].is_null(), column, SNAPSHOT_EXPECTED[crm.snapshot.kind]
     )
-    if crm.extract_at is not None:
-        late = parsed["snapshot"] > crm.extract_at
-        yield flagged(raw, late, column, f"a snapshot no later than the extract, {crm.extract}")
 
 
 def _cell_problems(
@@ -103,15 +103,18 @@ def _cell_problems(
         readable = raw.select(number(raw, column)).to_series()
         bad = raw[column].is_not_null() & readable.is_null()
         yield flagged(raw, bad, column, "a finite number like 1234.5")
-    if crm.weight in raw.columns:
-        weight = parsed["weight"]
-        absent = raw[crm.weight].is_null()
-        yield flagged(raw, (weight <= 0) | absent, crm.weight, "a weight above 0")
 
 
-def _outcome_problems(
+def _label_problems(
     raw: pl.DataFrame, parsed: pl.DataFrame, crm: CrmFile
 ) -> Iterator[pl.DataFrame]:
+    if crm.extract_at is not None:
+        late = parsed["snapshot"] > crm.extract_at
+        expected = f"a snapshot no later than the extract, {crm.extract}"
+        yield flagged(raw, late, crm.snapshot.column, expected)
+    if crm.weight is not None:
+        bad = (parsed["weight"] <= 0) | raw[crm.weight].is_null()
+        yield flagged(raw, bad, crm.weight, "a weight above 0")
     final = crm.stages[-1]
     if final.column is not None:
         # An open lead's label may be missing: its row is immature and never used as a label.

@@ -2,15 +2,21 @@
 
 The discount of rank r, 1 / log2(r + 1), is a density over (r - 1, r]: its integral is exact at
 whole ranks and linear between, so a row of weight 2 counts as two rows, one of weight 1.5 as
-one and a half. The table of it is as long as the total weight (8 bytes a unit).
+one and a half. A table holds it for the first ranks; weights may add up to far more than memory
+has room for, so beyond the table it is an integral with the first Euler-Maclaurin correction.
 """
+
+import math
 
 import torch
 from jaxtyping import Float64, Int64
+from scipy.special import expi
 from torch import Tensor
 from torch.nn import functional
 
 from leadrank.preference.rank_axis import at_edges, of_list, per_list, rank_axis, total
+
+TABLED_RANKS = 2**20
 
 
 def ndcg(
@@ -51,8 +57,23 @@ def _dcg(score: Tensor, gain: Tensor, weight: Tensor, group: Tensor | None) -> T
 
 
 def _discount_before(rank: Tensor) -> Tensor:
-    longest = int(rank.max().ceil()) + 1
-    step = 1 / torch.arange(2, longest + 2, dtype=rank.dtype).log2()
-    before = functional.pad(step.cumsum(0), (1, 0))
-    whole = rank.long()
-    return before[whole] + (rank - whole) * step[whole]
+    """The discounts of all ranks up to `rank`; a rank that is begun counts in part."""
+    whole = rank.floor()
+    longest = min(int(whole.max()), TABLED_RANKS)
+    discount = 1 / torch.arange(2, longest + 2, dtype=rank.dtype).log2()
+    before = functional.pad(discount.cumsum(0), (1, 0))[whole.clamp(max=longest).long()]
+    if bool((whole > longest).any()):
+        tabled = whole.new_tensor([float(TABLED_RANKS)])
+        before = before + (_integral(whole.maximum(tabled)) - _integral(tabled))
+    return before + (rank - whole) * (1 / (whole + 2).log2())
+
+
+def _integral(rank: Tensor) -> Tensor:
+    """`sum_r 1 / log2(r + 1)` over r <= rank, but for a constant and terms in 1 / rank.
+
+    The integral of 1 / log2(x) is ln 2 times the logarithmic integral, li(x) = Ei(ln x); a sum
+    over whole x up to an end exceeds it by half of the last term (Euler-Maclaurin).
+    """
+    last = rank + 1
+    area = torch.from_numpy(expi(last.log().numpy()))
+    return math.log(2) * area + 1 / last.log2() / 2

@@ -98,42 +98,6 @@ def top_size(
     return (mass * weight.new_tensor(shares)).round().clamp(min=1).minimum(mass)
 
 
-def precision_at(
-    score: Float64[Tensor, " n"],
-    label: Float64[Tensor, " n"],
-    weight: Float64[Tensor, "*draws n"],
-    *,
-    share: float,
-) -> Float64[Tensor, "*draws"]:
-    """Return the expected share of positives among the best share of rows, in [0, 1]."""
-    hits, _ = top_hits(score, label, weight, shares=[share])
-    return (hits / top_size(weight, shares=[share]))[..., 0]
-
-
-def recall_at(
-    score: Float64[Tensor, " n"],
-    label: Float64[Tensor, " n"],
-    weight: Float64[Tensor, "*draws n"],
-    *,
-    share: float,
-) -> Float64[Tensor, "*draws"]:
-    """Return the expected share of all positives that the best share of rows holds."""
-    hits, _ = top_hits(score, label, weight, shares=[share])
-    return hits[..., 0] / total(weight * label)
-
-
-def lift_at(
-    score: Float64[Tensor, " n"],
-    label: Float64[Tensor, " n"],
-    weight: Float64[Tensor, "*draws n"],
-    *,
-    share: float,
-) -> Float64[Tensor, "*draws"]:
-    """Return precision at a share of the rows over the precision of calling at random."""
-    base_rate = total(weight * label) / total(weight)
-    return precision_at(score, label, weight, share=share) / base_rate
-
-
 def pair_accuracy(
     score: Float64[Tensor, " n"],
     stage: Int64[Tensor, " n"],

@@ -10,6 +10,8 @@ from leadrank.preference.tiers import Tier, TierScheme, TierSpec, resolve_tiers,
 class PreferenceSettings:
     """A named scheme, or tiers of one's own.
 
+    All tiers are between stages. Soft signals are read and kept; the soft tier comes later.
+
     Args:
         scheme: see `tiers_of`; fits any funnel.
         margin_per_gap: logits per stage between winner and loser; not for `paper`.

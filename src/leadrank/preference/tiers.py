@@ -58,7 +58,8 @@ def tiers_of(
 
     - `paper` (arXiv 2606.04387): *global*, the final stage over lost leads, margin 1.0 (over
       every other known stage where the CRM has no lost rule); *key*, the last two stages over
-      the shallower ones, margin 0.5, where the funnel has three stages or more.
+      the shallower ones, margin 0.5, where the funnel has three stages or more. The paper's
+      third tier, *soft* (leads of one stage by their soft signals), is not there yet.
     - `adjacent`: each stage over the one below it.
     - `all_gaps`: one tier for each two stages.
     - `at_least`: for each stage but the shallowest, that stage or deeper over all shallower.

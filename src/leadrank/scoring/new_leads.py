@@ -9,6 +9,7 @@ from transformers import AutoTokenizer
 
 from leadrank.errors import UserError
 from leadrank.funnel import CrmFile, LeadTable
+from leadrank.funnel.read import is_there
 from leadrank.model.rows import LeadRows
 from leadrank.scoring.call_list import rank_predictions
 from leadrank.scoring.saved_model import SavedModel
@@ -36,32 +37,51 @@ def score_table(saved: SavedModel, table: LeadTable, *, dense: bool = True) -> p
     )
 
 
-def with_tables(crm: CrmFile, given: list[str]) -> CrmFile:
-    """The CRM file reading other files: `FILE` for its only table, or `TABLE=FILE` for each.
+def with_tables(crm: CrmFile, given: list[str], root: Path) -> tuple[CrmFile, list[str]]:
+    """The CRM file reading the given files, and `NAME: FILE` of what it reads under `root`.
 
-    Raises UserError when a table is missing, unknown or given twice.
+    `given`: `NAME=FILE` for a table or an attached database, or `FILE` for the only table. New
+    leads have no outcomes, so tables of those alone need not be given.
+
+    Raises UserError for an unknown name, one given twice, or a file that is nowhere.
     """
-    tables = dict(crm.source.tables)
-    files = dict(_table_and_file(word, list(tables)) for word in given)
-    problems = [f"--data: the CRM file has no table {n!r}" for n in files if n not in tables]
-    problems += [f"--data: no file given for table {n!r}" for n in tables if n not in files]
-    if len(files) < len(given):
+    sources = crm.source.tables | crm.source.attach
+    words = [_name_and_file(word, crm) for word in given]
+    files = dict(words)
+    left = {name: file for name, file in sources.items() if name not in files}
+    problems = [
+        f"--data: the CRM file has no table {name!r}" for name in files if name not in sources
+    ]
+    if len(files) < len(words):
         problems.append("--data: a table is given twice")
+    problems += [
+        f"--data: no file given for table {name!r}, and there is no {root / file}; give "
+        f"{name}=FILE, where an empty file with the same columns does if it has nothing on the "
+        "new leads; or say with --root where the CRM's tables are"
+        for name, file in left.items()
+        if not is_there(root, file)
+    ]
     if problems:
-        raise UserError("\n".join([*problems, f"the tables are: {', '.join(tables)}"]))
-    moved = replace(crm, source=replace(crm.source, tables=files))
+        raise UserError("\n".join([*problems, f"the tables are: {', '.join(sources)}"]))
+    tables, attach = (
+        {name: files.get(name, file) for name, file in named.items()}
+        for named in (crm.source.tables, crm.source.attach)
+    )
+    moved = replace(crm, source=replace(crm.source, tables=tables, attach=attach))
     # `path` is no key of the file, so `replace` forgets it, and errors would not name it.
     object.__setattr__(moved, "path", crm.path)
-    return moved
+    return moved, [f"{name}: {root / file}" for name, file in left.items()]
 
 
-def _table_and_file(word: str, tables: list[str]) -> tuple[str, str]:
+def _name_and_file(word: str, crm: CrmFile) -> tuple[str, str]:
+    tables, sources = list(crm.source.tables), [*crm.source.tables, *crm.source.attach]
     name, equals, file = word.partition("=")
-    if equals and (name in tables or len(tables) > 1):
+    if equals and (name in sources or len(sources) > 1):
         return name, str(Path(file).absolute())
-    if len(tables) > 1:
-        raise UserError(
-            f"--data {word}: the CRM file has the tables {', '.join(tables)}; say which one "
-            f"this is: --data {tables[0]}={word}"
-        )
-    return tables[0], str(Path(word).absolute())
+    if len(tables) == 1:
+        return tables[0], str(Path(word).absolute())
+    kind = "tables" if tables else "no tables but the attached databases"
+    raise UserError(
+        f"--data {word}: the CRM file has {kind} {', '.join(sources)}; say which one this is: "
+        f"--data {sources[0]}={word}"
+    )

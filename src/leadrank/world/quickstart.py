@@ -7,12 +7,13 @@ the purge takes between the parts almost empty, and their row counts match `test
 `validation: 0.25` in experiments/data/world.yaml.
 """
 
+import hashlib
 import json
-import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from tqdm import tqdm
@@ -22,6 +23,7 @@ from leadrank.world.parameters import HORIZON_DAYS
 from leadrank.world.simulate import make_world
 
 LEADS, DAYS, SEED = 70_000, 217, 2024
+FILES = ("leads.parquet", "calls.parquet", "truth.parquet", "world.json")
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,12 @@ WINDOWS = (
 def ensure_world(folder: Path) -> None:
     """Make the quickstart's world in `folder` unless it is there; never leaves half of one.
 
-    Takes some seconds. Raises UserError when the folder holds something else.
+    One that other code or parameters made is replaced. Takes some seconds. Raises UserError
+    when the folder holds something else.
     """
-    if (folder / "world.json").exists():
+    if _is_current(folder):
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_a_world(folder):
         raise UserError(
             f"{folder} holds something else than the simulated dealership; "
             "move it away, or give another data root"
@@ -68,24 +71,52 @@ def ensure_world(folder: Path) -> None:
         make_world(LEADS, DAYS, SEED, population)
         bar.update()
         quickstart_table(population, draw)
-        _publish(draw, folder)
+        _publish(draw, folder, old=Path(temporary) / "old")
         bar.update()
 
 
-def _publish(draw: Path, folder: Path) -> None:
+def _recipe(parameters: dict[str, Any]) -> dict[str, Any]:
+    """What decides a draw's bytes; `format` is a hash of this package's code."""
+    code = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(file.read_bytes())
+    sizes = {name: parameters[name] for name in ("leads", "days", "seed")}
+    windows = [asdict(window) for window in WINDOWS]
+    return {"format": code.hexdigest()[:12], **sizes, "windows": windows}
+
+
+def _is_current(folder: Path) -> bool:
+    if not (folder / "world.json").is_file():
+        return False
+    try:
+        found = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    wanted = _recipe({"leads": LEADS, "days": DAYS, "seed": SEED})
+    return {name: found.get(name) for name in wanted} == wanted
+
+
+def _is_a_world(folder: Path) -> bool:
+    """Whether the folder holds nothing but a world's own files, so that it may be replaced."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= set(FILES)
+
+
+def _publish(draw: Path, folder: Path, *, old: Path) -> None:
     """Rename into place; another process that was faster has made the same bytes."""
     try:
+        if folder.exists() and not _is_current(folder):
+            folder.rename(old)
         draw.rename(folder)
     except OSError:
-        if not (folder / "world.json").exists():
+        if not _is_current(folder):
             raise
 
 
 def quickstart_table(world: Path, out: Path) -> None:
     """Draw WINDOWS from the world in folder `world` and write the same files into `out`.
 
-    Adds the column `weight`, rows of the world per row of the draw. A world smaller than the
-    quickstart's gives what rows it has.
+    Adds the column `weight`, rows of the world per row of the draw, and to world.json how they
+    were drawn. A world smaller than the quickstart's gives what rows it has.
     """
     parameters = json.loads((world / "world.json").read_text(encoding="utf-8"))
     rows = pl.read_parquet(world / "leads.parquet")
@@ -106,7 +137,8 @@ def quickstart_table(world: Path, out: Path) -> None:
     truth.join(
         drawn, on=["lead_id", "snapshot"], how="semi", maintain_order="left"
     ).write_parquet(out / "truth.parquet")
-    shutil.copyfile(world / "world.json", out / "world.json")
+    recipe = json.dumps({**parameters, **_recipe(parameters)}, indent=2)
+    (out / "world.json").write_text(recipe + "\n", encoding="utf-8")
 
 
 def _draw(rows: pl.DataFrame, window: Window, start: datetime, seed: int) -> pl.DataFrame:
