@@ -1,7 +1,6 @@
 import os
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from leadrank.funnel import LeadTable, load_crm_file, read_lead_table

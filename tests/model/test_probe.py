@@ -84,13 +84,21 @@ def test_the_unit_of_the_weights_does_not_matter():
 
 
 def test_the_penalty_that_holds_out_best_is_chosen(monkeypatch):
-    """Text of pure noise wants the strong penalty, text that decides wants the weak one."""
+    """Text that decides wants the weak one; pure noise wants the strong one, or none of it."""
     monkeypatch.setattr(probe_module, "TEXT_PENALTIES", (0.1, 1e4))
     text, fields, label, _ = problem()
     noise = np.random.default_rng(1).normal(size=(ROWS, 60))
     ones, lead = np.ones(ROWS), np.arange(ROWS)
-    assert fit_probe(noise, fields, label, ones, lead).text_penalty == 1e4
+    assert fit_probe(noise, fields, label, ones, lead).text_penalty >= 1e4
     assert fit_probe(text, fields, label, ones, lead).text_penalty == 0.1
+
+
+def test_an_infinite_penalty_leaves_the_text_out():
+    text, fields, label, weight = problem()
+    w, b = _fit(text, fields, label, weight, np.inf, 2.0)
+    without, b_without = _fit(text[:, :0], fields, label, weight, np.inf, 2.0)
+    np.testing.assert_allclose(w, [*np.zeros(TEXT), *without], atol=1e-6)
+    assert b == pytest.approx(b_without, abs=1e-6)
 
 
 def test_a_leads_rows_stay_in_one_fold():

@@ -22,7 +22,7 @@ def leadrank(*words):
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
 
 

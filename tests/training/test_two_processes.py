@@ -22,7 +22,7 @@ def test_two_processes_measure_what_one_does(small_crm, tmp_path):
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     both = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]

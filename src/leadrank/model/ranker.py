@@ -123,10 +123,10 @@ class LeadRanker(L.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The joint loss of a batch; each lead is encoded once, whatever its pairs."""
         score = self.model(batch)
-        pointwise = self._over_ranks(
+        pointwise = over_ranks(
             pointwise_loss(score, batch["label"], batch["weight"], batch["rate"])
         )
-        pairs = self._over_ranks(
+        pairs = over_ranks(
             hierarchical_preference_loss(score, batch["pairs"], tiers=self.tiers)
         )
         loss = joint_loss(
@@ -143,14 +143,6 @@ class LeadRanker(L.LightningModule):
             self.log(f"train/{tier.name}", mean, batch_size=size)
             self.log(f"train/{tier.name}_pairs", count, batch_size=size)
         return loss
-
-    def _over_ranks(self, loss: Reduced) -> Reduced:
-        """The loss whose mean, averaged over ranks as DDP does, is the mean over all rows."""
-        ranks = self.trainer.world_size
-        if ranks == 1:
-            return loss
-        count = torch.as_tensor(self.all_gather(loss.count)).sum(0)
-        return Reduced(loss.total, count / ranks)
 
     def on_validation_epoch_start(self) -> None:
         """Unpacks the weights as they are now."""
@@ -195,6 +187,15 @@ class LeadRanker(L.LightningModule):
             self.model.load_learned_state(learned)
         except ValueError as error:
             raise UserError(f"checkpoint: {error}") from error
+
+
+def over_ranks(loss: Reduced) -> Reduced:
+    """The loss whose mean, averaged over ranks as DDP does, is the mean over all rows."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return loss
+    count = loss.count.clone()
+    torch.distributed.all_reduce(count)
+    return Reduced(loss.total, count / torch.distributed.get_world_size())
 
 
 def rate_factor(step: int, steps: int, warmup: float) -> float:
