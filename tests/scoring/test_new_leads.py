@@ -135,4 +135,7 @@ def test_the_command_reads_the_rest_under_its_root(
     assert command_line(*words, "--out", out, "--root", tmp_path / "root") == 0
     assert "read from the data root: deals" in capsys.readouterr().out
     assert sorted(pl.read_csv(out)["lead_id"]) == ["n1", "n2"]
-    assert command_line(*words, "--out", out, "--root", tmp_path / "elsewhere") == 2
+    words += ["--out", out, "--root", tmp_path / "elsewhere"]
+    assert command_line(*words) == 2
+    # With all tables given there is nothing to read there.
+    assert command_line(*words, "--data", f"deals={tmp_path / 'root' / 'deals.csv'}") == 0

@@ -30,7 +30,8 @@ def run_score(chosen: Namespace) -> int:
     crm, left = with_tables(saved.crm, chosen.data, root)
     for table_and_file in left:
         print(f"not given with --data, so read from the data root: {table_and_file}")
-    table = read_lead_table(crm, root, labelled=False)
+    # Files that were all given need no data root.
+    table = read_lead_table(crm, root if left else Path(), labelled=False)
     _say_quarantine(table.report.quarantine, chosen.out)
     ranked = score_table(saved, table, dense=not chosen.four_bit).sort("rank")
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
