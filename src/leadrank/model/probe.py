@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
+from tqdm import tqdm
 
 Array = NDArray[np.float32]
 
@@ -66,7 +67,8 @@ def fit_probe(text: Array, fields: Array, label: Array, weight: Array, lead: Arr
         for f in _choices(fields, FIELD_PENALTIES, instead=False)
     ]
     folds = _folds(label, lead)
-    losses = [_fold_loss(scaled, fields, label, weight, folds, *penalty) for penalty in grid]
+    tried = tqdm(grid, desc="linear probe", unit="penalty", delay=2, ncols=80)
+    losses = [_fold_loss(scaled, fields, label, weight, folds, *penalty) for penalty in tried]
     text_penalty, field_penalty = grid[int(np.argmin(losses))]
     coefficients, bias = _fit(scaled, fields, label, weight, text_penalty, field_penalty)
     return Probe(

@@ -26,7 +26,7 @@ from leadrank.scoring.saved_model import SavedModel, save_model
 from leadrank.scoring.score import score_rows
 from leadrank.training.callbacks import StartFromProbe
 from leadrank.training.data import LeadDataModule
-from leadrank.training.run_folder import Run, git_commit, write_metrics
+from leadrank.training.run_folder import Run, write_metrics
 
 Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
@@ -43,6 +43,7 @@ class Trained:
     start: StartFromProbe
     experiment: str
     command: str
+    git: str
     seed: int
     seconds: float
     epochs: int
@@ -209,7 +210,7 @@ def _metrics(
         "experiment": trained.experiment,
         "data": data.crm.name,
         "seed": trained.seed,
-        "git": git_commit(),
+        "git": trained.git,
         "data_fingerprint": data.table.fingerprint,
         "command": trained.command,
         "machine": f"{_device(trained)}, {torch.get_num_threads()} threads",

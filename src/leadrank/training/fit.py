@@ -18,7 +18,7 @@ from leadrank.model.ranker import LeadRanker
 from leadrank.training.callbacks import StartFromProbe, TrackMetrics
 from leadrank.training.data import LeadDataModule
 from leadrank.training.finish import Trained, finish_run
-from leadrank.training.run_folder import begin, end
+from leadrank.training.run_folder import begin, end, git_commit
 
 MONITOR = "val/average_precision"
 
@@ -118,6 +118,8 @@ def fit(
     if trainer.is_global_zero:
         begin(folder)
         _say_what_was_left_out(data, folder)
+    # Of the code that is loaded now, whatever is committed while it runs.
+    git = git_commit()
     began = time.monotonic()
     trainer.fit(ranker, datamodule=data, ckpt_path=ckpt_path)
     seconds = time.monotonic() - began
@@ -128,7 +130,7 @@ def fit(
     start = next(c for c in trainer.callbacks if isinstance(c, StartFromProbe))  # type: ignore[attr-defined]
     _load_best(trainer, ranker)
     trained = Trained(
-        ranker, data, start, experiment, command, seed, seconds, trainer.current_epoch
+        ranker, data, start, experiment, command, git, seed, seconds, trainer.current_epoch
     )
     finish_run(folder, trained)
     end(folder)
