@@ -84,6 +84,29 @@ def test_a_value_of_the_wrong_kind_names_its_key(small_crm, refused):
     assert "two" in said
 
 
+@pytest.mark.parametrize("flag", ["fast_dev_run=true", "fast_dev_run=3", "barebones=true"])
+def test_a_run_that_would_leave_no_folder_is_refused(
+    small_crm, refused, tmp_path, monkeypatch, flag
+):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    said = refused(*fit_words(small_crm, f"--trainer.{flag}"))
+    assert f"--trainer.{flag.split('=')[0]}" in said
+    assert "give --smoke" in said
+    assert not list(here.iterdir())
+    assert not (small_crm.root / "runs").exists()
+
+
+def test_fields_that_are_neither_read_nor_written_are_refused(
+    small_crm, refused, embedded_base
+):
+    flags = ("--model.head.fields=false", "--data.prompt.fields=none", "--smoke")
+    said = refused(*fit_words(small_crm, *flags))
+    assert "model.head.fields: false" in said
+    assert "--data.prompt.fields all" in said
+
+
 def test_an_unknown_experiment_offers_the_nearest(small_crm, refused):
     said = refused(*fit_words(small_crm, experiment=EXPERIMENTS / "quickstrat.yaml"))
     assert "quickstrat.yaml: no such experiment; did you mean 'quickstart'?" in said

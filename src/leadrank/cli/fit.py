@@ -97,6 +97,10 @@ class _FitCLI(LightningCLI):
             parser.link_arguments(f"model.{name}", f"data.{name}")
         parser.link_arguments("seed_everything", "data.seed")
 
+    def before_instantiate_classes(self) -> None:
+        """Refuses what a run cannot be, before anything is loaded."""
+        _check_it_leaves_a_run(self.config.trainer)
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The run's loggers and callbacks first, then those that the user's files add."""
         ready, config = self.config_init, self.config
@@ -183,6 +187,16 @@ def _check_checkpoint(path: str | None) -> None:
         raise UserError(
             f"--ckpt_path {path}: no such file; a run's own are in its folder checkpoints/"
         )
+
+
+def _check_it_leaves_a_run(trainer: Any) -> None:
+    """Without loggers there is no run folder, and files would land in the current one."""
+    for name in ("fast_dev_run", "barebones"):
+        if value := trainer[name]:
+            raise UserError(
+                f"--trainer.{name} {value}: it switches off the logs that a run's folder needs; "
+                "to try an experiment in seconds, leave it out and give --smoke"
+            )
 
 
 def _check_utf8(files: list[str]) -> None:
