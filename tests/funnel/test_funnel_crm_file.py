@@ -136,7 +136,8 @@ def test_dumping_and_loading_gives_an_equal_crm(make_crm, tmp_path):
 
 def test_the_funnel_knows_names_lost_and_horizon(make_crm):
     crm = make_crm(lost={"reached_at": "lost_at"})
-    assert crm.funnel == Funnel(("lead", "order"), has_lost=True, horizon_days=30)
+    timed = Funnel(("lead", "order"), True, 30, order_is_timed=True)
+    assert crm.funnel == timed
 
 
 def test_an_extract_date_is_its_first_moment_in_the_crm_zone(make_crm):

@@ -27,6 +27,8 @@ def test_columns_and_types_are_the_agreed_ones(read):
             "label": pl.Int8,
             "lost": pl.Boolean,
             "mature": pl.Boolean,
+            "followed_days": pl.Float64,
+            "order_days": pl.Float64,
             "weight": pl.Float64,
             "part": pl.String,
             "visits": pl.Float64,

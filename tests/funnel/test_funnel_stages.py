@@ -86,6 +86,23 @@ def test_maturity_is_follow_up_whatever_the_outcome(read):
     assert read(csv).rows["mature"].to_list() == [True, False, False]
 
 
+def test_days_of_follow_up_and_to_the_order(read):
+    # Extract 2024-06-30, horizon 30 days; c ordered 31 days later, which is no order here.
+    csv = "id,at,visits,won\na,2024-05-31,1,2024-06-01 12:00\nb,2024-06-01,1,\n"
+    table = read(csv + "c,2024-01-01,1,2024-02-01\n").rows
+    assert table["followed_days"].to_list() == [30.0, 29.0, 181.0]
+    assert table["order_days"].to_list() == [1.5, None, None]
+
+
+def test_without_times_no_days_are_known(read):
+    stages = [LEAD, {"name": "order", "column": "won", "values": ["1"]}]
+    csv = "id,at,visits,won\na,2024-01-01,1,1\n"
+    final = read(csv, stages=stages, horizon_days=None, extract="final").rows
+    assert final["followed_days"].to_list() == final["order_days"].to_list() == [None]
+    unlabelled = read(csv, labelled=False, stages=stages).rows
+    assert unlabelled["followed_days"].to_list() == [None]
+
+
 def test_in_a_world_of_constant_conversion_young_kept_rows_order_as_often_as_old_ones(
     make_crm, tmp_path
 ):

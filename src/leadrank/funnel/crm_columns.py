@@ -3,8 +3,8 @@
 from leadrank.funnel.crm_keys import CrmFile, Rule
 
 RESERVED = (
-    "row_id", "lead_id", "snapshot", "group", "stage", "label", "lost", "mature", "weight",
-    "part", "text",
+    "row_id", "lead_id", "snapshot", "group", "stage", "label", "lost", "mature",
+    "followed_days", "order_days", "weight", "part", "text",
 )  # fmt: skip
 
 

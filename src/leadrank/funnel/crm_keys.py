@@ -200,9 +200,21 @@ class CrmFile:
         return tuple(stage.name for stage in self.stages)
 
     @property
+    def has_text(self) -> bool:
+        """Whether there is customer text: without it a prompt only repeats the fields."""
+        return bool(self.text.columns) or self.text.events is not None
+
+    @property
     def funnel(self) -> Funnel:
         """The stages without the columns that they are read from."""
-        return Funnel(self.stage_names, self.lost is not None, self.horizon_days)
+        return Funnel(
+            self.stage_names,
+            self.lost is not None,
+            self.horizon_days,
+            tuple(signal.column for signal in self.soft_signals),
+            self.group is not None,
+            self.stages[-1].reached_at is not None and self.extract != "final",
+        )
 
     @property
     def extract_at(self) -> datetime | None:

@@ -74,8 +74,8 @@ def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> Le
     """Read, check, label and part the table that `crm` describes, files relative to `root`.
 
     With `labelled=False` (rows to score) the columns that only training needs are not read and
-    may be absent: stage, label, part and soft signals are null, mature is false, weight is 1,
-    and a snapshot may be later than the extract. Raises UserError for absent files or columns,
+    may be absent: stage, label, part, soft signals and days are null, mature is false, weight
+    is 1, and a snapshot may be later than the extract. Raises UserError for absent files or columns,
     and for more unusable rows than `max_unusable`.
     """
     with open_source(crm, root) as source:
@@ -121,12 +121,15 @@ def _usable_events(
 
 def _outcomes(crm: CrmFile, labelled: bool) -> list[pl.Expr]:
     if labelled:
-        found = [stages.stage(crm), stages.label(crm), stages.lost(crm), stages.mature(crm)]
-    else:
-        unknown = pl.lit(None, pl.Int8)
-        found = [unknown, unknown, pl.lit(False), pl.lit(False)]
-    names = ("stage", "label", "lost", "mature")
-    return [expr.alias(name) for expr, name in zip(found, names, strict=True)]
+        rules = (
+            *(stages.stage, stages.label, stages.lost, stages.mature),
+            *(stages.followed_days, stages.order_days),
+        )
+        return [rule(crm).alias(rule.__name__) for rule in rules]
+    unknown = {"stage": pl.Int8, "label": pl.Int8, "followed_days": pl.Float64}
+    unknown |= {"order_days": pl.Float64}
+    no = [pl.lit(False).alias(name) for name in ("lost", "mature")]
+    return no + [pl.lit(None, kind).alias(name) for name, kind in unknown.items()]
 
 
 def _skipped(rows: pl.DataFrame, crm: CrmFile) -> dict[str, int]:

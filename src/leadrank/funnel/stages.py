@@ -80,6 +80,22 @@ def mature(crm: CrmFile) -> pl.Expr:
     return pl.col("snapshot") + timedelta(days=crm.horizon_days or 0) <= crm.extract_at
 
 
+def followed_days(crm: CrmFile) -> pl.Expr:
+    """Days from the snapshot to the extract, Float64; null where follow-up is complete."""
+    if crm.extract_at is None:
+        return pl.lit(None, pl.Float64)
+    return _days(pl.lit(crm.extract_at) - pl.col("snapshot"))
+
+
+def order_days(crm: CrmFile) -> pl.Expr:
+    """Days from the snapshot to the order, Float64; null without an order or its time."""
+    column = crm.stages[-1].reached_at
+    if column is None:
+        return pl.lit(None, pl.Float64)
+    after = _days(pl.col(time_of(column)) - pl.col("snapshot"))
+    return pl.when(holds(crm.stages[-1], crm)).then(after)
+
+
 def can_be_skipped(stage: Stage) -> bool:
     """Whether the rule tells that its stage was never passed.
 
@@ -97,6 +113,10 @@ def skipped(index: int, crm: CrmFile) -> pl.Expr:
         passed = _by_horizon(pl.col(time_of(rule.reached_at)), crm).fill_null(False)
     deeper = pl.any_horizontal(holds(s, crm) for s in crm.stages[index + 1 :])
     return deeper & ~passed
+
+
+def _days(duration: pl.Expr) -> pl.Expr:
+    return duration.dt.total_microseconds() / timedelta(days=1).total_seconds() / 1e6
 
 
 def _by_horizon(time: pl.Expr, crm: CrmFile) -> pl.Expr:
