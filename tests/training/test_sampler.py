@@ -1,11 +1,14 @@
 """The sampler: what every batch holds, how often each row comes, and that rates undo it."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadrank.training.sampler import SamplerSettings, StageSampler, plan_epoch
+from leadrank.training.sampler import _spread as spread
 
 
 @st.composite
@@ -49,6 +52,40 @@ def test_what_an_epoch_holds(table, settings_, epoch):
     for value in np.unique(stratum):
         counts = [int((stratum[rows] == value).sum()) for rows in batches]
         assert max(counts) - min(counts) <= 1
+
+
+@settings(deadline=None, max_examples=300)
+@given(table=tables(), settings_=chosen, seed=st.integers(0, 9))
+def test_no_batch_holds_a_row_twice_where_there_are_batches_enough(table, settings_, seed):
+    found = sampler(table, settings_, seed=seed)
+    batches, plan = found.batches(), found.plan
+    copies = max(int(np.bincount(rows).max()) for rows in batches)
+    # With fewer batches than passes it cannot be helped: each batch gets as few as it can.
+    assert copies == -(-plan.passes // plan.num_batches)
+
+
+@settings(deadline=None, max_examples=300)
+@given(orders=st.integers(1, 30), passes=st.integers(1, 9), num_batches=st.integers(1, 40))
+def test_copies_stay_as_near_their_length_as_they_can(orders, passes, num_batches):
+    """Slots of ascending length: each stays in its window, and the batches stay even."""
+    slots = orders * passes
+    place = np.arange(slots) * num_batches // slots
+    found = spread(place, passes, num_batches)
+    windows = max(1, num_batches // passes)
+    edges = [k * num_batches // windows for k in range(windows + 1)]
+    for before, after in zip(place, found, strict=True):
+        assert any(a <= before < b and a <= after < b for a, b in itertools.pairwise(edges))
+    counts = np.bincount(found, minlength=num_batches)
+    assert counts.max() - counts.min() <= 1
+    # A window is no wider than it must be.
+    assert max(np.diff(edges)) < 2 * passes or windows == 1
+
+
+def test_three_orders_three_times_over_seven_batches():
+    """7 // 3 = 2 windows of 3 and 4 batches; by length alone 0 0 1 2 3 4 5 5 6 would meet."""
+    place = np.array([0, 0, 1, 2, 3, 4, 5, 5, 6])
+    # Window 0-2 holds four slots: 0 1 2 0. Window 3-6 holds five: 3 4 5 6 3.
+    assert spread(place, 3, 7).tolist() == [0, 1, 2, 0, 3, 4, 5, 6, 3]
 
 
 @settings(deadline=None)

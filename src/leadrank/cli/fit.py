@@ -77,6 +77,7 @@ def _quieten() -> None:
         "Experiment logs directory .* exists",  # the run's own mark lies there already
         ".*treespec, LeafSpec",  # lightning 2.6 on torch 2.13
         "The number of training batches",  # a smoke run is that small
+        "GPU available but not used",  # asked for the CPU, or Apple's, which we cannot use
         "The '(train|val)_dataloader' does not have many workers",  # tokens are ready on disk
     )
     for message in expected:
@@ -194,8 +195,8 @@ def _check_it_leaves_a_run(trainer: Any) -> None:
     for name in ("fast_dev_run", "barebones"):
         if value := trainer[name]:
             raise UserError(
-                f"--trainer.{name} {value}: it switches off the logs that a run's folder needs; "
-                "to try an experiment in seconds, leave it out and give --smoke"
+                f"--trainer.{name} {value}: it switches off the logs that a run's folder "
+                "needs; to try an experiment in seconds, leave it out and give --smoke"
             )
 
 

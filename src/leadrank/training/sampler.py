@@ -2,8 +2,9 @@
 
 Rows of each stratum (label, stage, lost) are sorted by length and dealt evenly over the
 batches, so the k-th batch gets the k-th shortest part of every stratum: one rule buckets the
-lengths and balances the stages. What is given up: batches of one epoch differ in length, so
-their order is shuffled, and lengths are jittered by epoch to change a lead's mates.
+lengths and balances the stages. A row that is drawn several times goes to as many neighbouring
+batches. What is given up: batches of one epoch differ in length, so their order is shuffled,
+and lengths are jittered by epoch to change a lead's mates.
 """
 
 from collections.abc import Iterator
@@ -23,8 +24,11 @@ class SamplerSettings:
     """How an epoch is drawn.
 
     Args:
-        batch_size: leads in a batch, about.
-        orders_per_batch: at least so many orders in each batch; scarce ones are repeated.
+        batch_size: leads in a batch, about; pairs are drawn within it. Accumulating
+            (trainer.accumulate_grad_batches: N) averages the gradients of N such batches, each
+            of its own means, and makes no pairs across them.
+        orders_per_batch: at least so many orders in each batch; scarce ones are repeated, but
+            not within a batch as long as there are other batches.
         negatives_per_order: draw so many non-orders per order, new ones each epoch; null takes
             all of them.
     """
@@ -121,26 +125,44 @@ class StageSampler(Sampler[NDArray[np.int64]]):
     def batches(self) -> list[NDArray[np.int64]]:
         """All batches of this epoch, whatever the rank."""
         random = np.random.default_rng([self.seed, self.epoch])
-        drawn = self._draw(random)
-        place = np.concatenate([self._deal(rows, random) for rows in drawn])
-        rows = np.concatenate(drawn)
+        dealt = [self._deal(rows, copies, random) for rows, copies in self._draw(random)]
+        rows, place = (np.concatenate(column) for column in zip(*dealt, strict=True))
         order = np.argsort(place, kind="stable")
         edges = np.searchsorted(place[order], np.arange(1, self.plan.num_batches))
         batches = [batch for batch in np.split(rows[order], edges) if len(batch)]
         return [batches[i] for i in random.permutation(len(batches))]
 
-    def _draw(self, random: np.random.Generator) -> list[NDArray[np.int64]]:
-        """The rows of an epoch by stratum, orders repeated, non-orders subsampled."""
+    def _draw(self, random: np.random.Generator) -> list[tuple[NDArray[np.int64], int]]:
+        """An epoch's rows by stratum, non-orders subsampled, and how often each row comes."""
         orders, others = np.flatnonzero(self.label == 1), np.flatnonzero(self.label != 1)
         kept = random.choice(others, self.plan.negatives, replace=False)
-        rows = np.concatenate([np.repeat(orders, self.plan.passes), kept])
-        stratum = self.stratum[rows]
-        return [rows[stratum == value] for value in np.unique(stratum)]
+        return [
+            (rows[self.stratum[rows] == value], copies)
+            for rows, copies in ((kept, 1), (orders, self.plan.passes))
+            for value in np.unique(self.stratum[rows])
+        ]
 
-    def _deal(self, rows: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-        """The batch of each row: its place by length, scaled to the number of batches."""
+    def _deal(
+        self, rows: NDArray[np.int64], copies: int, random: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Each row `copies` times, and the batch of each: its place by length, spread out."""
         jitter = np.exp(random.normal(0.0, LENGTH_JITTER, len(rows)))
-        position = np.empty(len(rows))
-        position[np.argsort(self.length[rows] * jitter, kind="stable")] = np.arange(len(rows))
-        share = (position + random.random()) / len(rows)
-        return (share * self.plan.num_batches).astype(np.int64)
+        by_length = rows[np.argsort(self.length[rows] * jitter, kind="stable")]
+        slots = np.repeat(by_length, copies)
+        share = (np.arange(len(slots)) + random.random()) / len(slots)
+        place = (share * self.plan.num_batches).astype(np.int64)
+        return slots, _spread(place, copies, self.plan.num_batches)
+
+
+def _spread(place: NDArray[np.int64], copies: int, num_batches: int) -> NDArray[np.int64]:
+    """Deals neighbouring slots in turn to the batches of a window at least `copies` wide.
+
+    `place` [slots], ascending, is the batch that the lengths alone would give. A window keeps
+    all its slots, so batches stay even; `copies` slots in a row are in different batches then,
+    unless there are fewer batches than copies.
+    """
+    windows = max(1, num_batches // copies)
+    edges = np.arange(windows + 1) * num_batches // windows
+    window = np.searchsorted(edges, place, side="right") - 1
+    turn = np.arange(len(place)) - np.searchsorted(place, edges[window])
+    return edges[window] + turn % (edges[window + 1] - edges[window])
