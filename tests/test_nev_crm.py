@@ -56,7 +56,7 @@ def test_the_row_prompts_and_scores(table: LeadTable) -> None:
     features = FieldFeatures.fit(
         table.rows, [f.column for f in fields.numeric], [f.column for f in fields.categorical]
     )
-    head = ScoreHead(HeadSettings(), encoder.width, features.width)
+    head = ScoreHead(HeadSettings(), encoder.width, features.width, features.cross_columns())
     rows = LeadRows(table, tokens, features)
     score = score_rows(LeadModel(encoder, head), rows, np.array([0]))
     assert score.shape == (1,)

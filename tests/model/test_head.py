@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.probe import Probe, fit_probe
 
 TEXT, FIELDS = 6, 3
+CROSSES = np.array([[0, 1], [0, 2]])
 
 
 def inputs(seed=0, n=40):
@@ -19,8 +21,9 @@ def inputs(seed=0, n=40):
 def fitted(fields=True):
     text, columns = inputs()
     label = (text[:, 0] + columns[:, 0] * 3 > 3).astype(np.float32)
-    columns = columns if fields else columns[:, :0]
-    return fit_probe(text, columns, label, np.ones(len(text)), np.arange(len(text)))
+    columns, crosses = (columns, CROSSES) if fields else (columns[:, :0], NO_CROSSES)
+    ones, leads = np.ones(len(text)), np.arange(len(text))
+    return fit_probe(text, columns, crosses, label, ones, leads)
 
 
 def score(head, text, fields):
@@ -32,7 +35,7 @@ def score(head, text, fields):
 def test_a_head_that_starts_from_a_probe_scores_as_it_does(fields):
     text, columns = inputs(seed=1)
     probe = fitted(fields)
-    head = ScoreHead(HeadSettings(fields=fields, dropout=0.5), TEXT, FIELDS)
+    head = ScoreHead(HeadSettings(fields=fields, dropout=0.5), TEXT, FIELDS, CROSSES)
     head.start_from(probe)
     expected = probe.score(text, columns if fields else columns[:, :0])
     np.testing.assert_allclose(score(head, text, columns), expected, atol=1e-5)
@@ -40,7 +43,8 @@ def test_a_head_that_starts_from_a_probe_scores_as_it_does(fields):
 
 def test_it_starts_from_it_again_after_training():
     text, columns = inputs(seed=1)
-    probe, head = fitted(), ScoreHead(HeadSettings(dropout=0.0), TEXT, FIELDS)
+    probe = fitted()
+    head = ScoreHead(HeadSettings(dropout=0.0), TEXT, FIELDS, CROSSES)
     head.start_from(probe)
     optimiser = torch.optim.SGD(head.parameters(), lr=0.1)
     for _ in range(3):
@@ -54,14 +58,16 @@ def test_it_starts_from_it_again_after_training():
 
 
 def test_the_formula():
-    """(2 - 1) / 4 * 8 + 0.5 * 2 + 3 = 6, the tower being zero at first."""
+    """0.5 * 2 + 0.25 * 4 + 0.5 * 0.25 * 8 + (2 - 1) / 4 * 8 + 3 = 8; the tower is zero."""
     probe = Probe(
-        np.array([1.0], np.float32), np.array([4.0], np.float32),
-        np.array([8.0, 2.0], np.float32), 3.0, 1.0, 1.0,
+        np.array([1.0], np.float32), np.array([4.0], np.float32), np.array([[0, 1]]),
+        np.array([2.0, 4.0, 8.0, 8.0], np.float32), 3.0, 1.0, 1.0, 1.0,
     )  # fmt: skip
-    head = ScoreHead(HeadSettings(), 1, 1)
+    text, fields = torch.tensor([[2.0]]), torch.tensor([[0.5, 0.25]])
+    head = ScoreHead(HeadSettings(), 1, 2, probe.crosses)
     head.start_from(probe)
-    assert head(torch.tensor([[2.0]]), torch.tensor([[0.5]])).item() == pytest.approx(6.0)
+    assert head(text, fields).item() == pytest.approx(8.0)
+    assert probe.score(text.numpy(), fields.numpy()) == pytest.approx(8.0)
 
 
 def test_without_fields_they_do_not_count():

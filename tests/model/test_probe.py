@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from leadrank.model import probe as probe_module
-from leadrank.model.probe import _fit, _folds, fit_probe
+from leadrank.model.crosses import NO_CROSSES
+from leadrank.model.probe import _fit, _folds, _search, fit_probe
 
 ROWS, TEXT, FIELDS = 120, 4, 2
 
@@ -20,10 +21,10 @@ def problem(seed=0, rows=ROWS):
     return text, fields, label, chance.integers(1, 4, rows).astype(np.float64)
 
 
-def direct_fit(text, fields, label, weight, text_penalty, field_penalty):
-    """min sum w log(1 + exp(-+s)) + (text_penalty |v|^2 + field_penalty |u|^2) / 2."""
-    x = np.hstack([text, fields])
-    penalty = np.repeat([text_penalty, field_penalty], [text.shape[1], fields.shape[1]])
+def direct_fit(blocks, label, weight, penalties):
+    """min sum w log(1 + exp(-+s)) + sum over blocks of penalty |v|^2 / 2."""
+    x = np.hstack(blocks)
+    penalty = np.repeat(penalties, [block.shape[1] for block in blocks])
 
     def loss(theta):
         w, b = theta[:-1], theta[-1]
@@ -37,29 +38,34 @@ def direct_fit(text, fields, label, weight, text_penalty, field_penalty):
     return found.x[:-1], found.x[-1]
 
 
-def one_penalty(monkeypatch, text, field):
-    monkeypatch.setattr(probe_module, "TEXT_PENALTIES", (text,))
-    monkeypatch.setattr(probe_module, "FIELD_PENALTIES", (field,))
+def probe_of(text, fields, label, weight, crosses=NO_CROSSES, **how):
+    return fit_probe(text, fields, crosses, label, weight, np.arange(len(label)), **how)
 
 
-@pytest.mark.parametrize("penalties", [(10.0, 1.0), (1.0, 10.0), (50.0, 50.0)])
+def one_penalty(monkeypatch, *penalties):
+    for name, penalty in zip(("FIELD", "CROSS", "TEXT"), penalties, strict=True):
+        monkeypatch.setattr(probe_module, f"{name}_PENALTIES", (penalty, penalty))
+
+
+@pytest.mark.parametrize("penalties", [(1.0, 5.0, 10.0), (10.0, 1.0, 5.0), (50.0, 50.0, 50.0)])
 def test_each_block_has_its_own_penalty(monkeypatch, penalties):
     one_penalty(monkeypatch, *penalties)
     text, fields, label, weight = problem()
-    found = fit_probe(text, fields, label, weight, np.arange(ROWS))
+    found = probe_of(text, fields, label, weight, np.array([[0, 1]]))
     scaled = (text - text.mean(0)) / text.std(0)
-    w, b = direct_fit(scaled, fields, label, weight / weight.mean(), *penalties)
+    product = fields[:, :1] * fields[:, 1:]
+    w, b = direct_fit([fields, product, scaled], label, weight / weight.mean(), penalties)
     np.testing.assert_allclose(found.weight, w, atol=2e-3)
     assert found.bias == pytest.approx(b, abs=2e-3)
-    expected = np.hstack([scaled, fields]) @ w + b
+    expected = np.hstack([fields, product, scaled]) @ w + b
     np.testing.assert_allclose(found.score(text, fields), expected, atol=5e-3)
 
 
 def test_equal_penalties_are_those_of_scikit_learn():
     text, fields, label, weight = problem()
-    w, b = _fit(text, fields, label, weight, 4.0, 4.0)
+    w, b = _fit([fields, fields[:, :0], text], label, weight, (4.0, np.inf, 4.0))
     other = LogisticRegression(C=1 / 4.0, tol=1e-8, max_iter=1000)
-    other.fit(np.hstack([text, fields]), label, sample_weight=weight)
+    other.fit(np.hstack([fields, text]), label, sample_weight=weight)
     np.testing.assert_allclose(w, other.coef_[0], atol=1e-2)
     assert b == pytest.approx(other.intercept_[0], abs=1e-2)
 
@@ -67,38 +73,77 @@ def test_equal_penalties_are_those_of_scikit_learn():
 def test_a_weight_of_three_is_three_rows():
     text, fields, label, weight = problem()
     again = np.repeat(np.arange(ROWS), weight.astype(int))
-    ones = np.ones(len(again))
-    w, b = _fit(text, fields, label, weight, 5.0, 2.0)
-    w3, b3 = _fit(text[again], fields[again], label[again], ones, 5.0, 2.0)
+    blocks, penalties = [fields, fields[:, :0], text], (2.0, np.inf, 5.0)
+    w, b = _fit(blocks, label, weight, penalties)
+    repeated = [block[again] for block in blocks]
+    w3, b3 = _fit(repeated, label[again], np.ones(len(again)), penalties)
     np.testing.assert_allclose(w, w3, atol=2e-3)
     assert b == pytest.approx(b3, abs=2e-3)
 
 
 def test_the_unit_of_the_weights_does_not_matter():
     text, fields, label, weight = problem()
-    one, other = (
-        fit_probe(text, fields, label, weight * scale, np.arange(ROWS)) for scale in (1, 1000)
-    )
+    one, other = (probe_of(text, fields, label, weight * scale) for scale in (1, 1000))
     np.testing.assert_allclose(one.weight, other.weight, atol=1e-6)
     assert one.text_penalty == other.text_penalty
 
 
 def test_the_penalty_that_holds_out_best_is_chosen(monkeypatch):
     """Text that decides wants the weak one; pure noise wants the strong one, or none of it."""
-    monkeypatch.setattr(probe_module, "TEXT_PENALTIES", (0.1, 1e4))
+    monkeypatch.setattr(probe_module, "TEXT_PENALTIES", (0.1, 1e4, np.inf))
     text, fields, label, _ = problem()
     noise = np.random.default_rng(1).normal(size=(ROWS, 60))
-    ones, lead = np.ones(ROWS), np.arange(ROWS)
-    assert fit_probe(noise, fields, label, ones, lead).text_penalty >= 1e4
-    assert fit_probe(text, fields, label, ones, lead).text_penalty == 0.1
+    ones = np.ones(ROWS)
+    assert probe_of(noise, fields, label, ones).text_penalty >= 1e4
+    assert probe_of(text, fields, label, ones).text_penalty == 0.1
+
+
+def test_products_are_read_where_the_outcome_needs_them(monkeypatch):
+    """Orders are where exactly one of two fields is set: no sum of the two can say that."""
+    monkeypatch.setattr(probe_module, "CROSS_PENALTIES", (1.0, np.inf))
+    chance = np.random.default_rng(0)
+    fields = chance.integers(0, 2, (400, 2)).astype(np.float32)
+    label = (fields.sum(1) == 1).astype(np.float64)
+    text, weight = np.zeros((400, 0), np.float32), np.ones(400)
+    both = np.array([[0, 1]])
+    with_products = probe_of(text, fields, label, weight, both)
+    assert with_products.cross_penalty == 1.0
+    score = with_products.score(text, fields)
+    assert score[label == 1].min() > score[label == 0].max()
+    unrelated = chance.integers(0, 2, 400).astype(np.float64)
+    assert probe_of(text, fields, unrelated, weight, both).cross_penalty == np.inf
+
+
+def test_text_can_be_left_out_from_the_start_but_not_where_it_is_all_there_is():
+    text, fields, label, weight = problem()
+    found = probe_of(text, fields, label, weight, read_text=False)
+    assert found.text_penalty == np.inf
+    assert not found.weight[-TEXT:].any()
+    alone = probe_of(text, fields[:, :0], label, weight, read_text=False)
+    assert alone.text_penalty < np.inf
+
+
+def test_the_search_ends_where_no_single_change_is_better():
+    """(f - 2)^2 + (c - f)^2 / 2 + (t - c)^2 / 4: (3, 3, 3), (2, 2, 3), then (2, 2, 2)."""
+    choices = [(1.0, 2.0, 3.0)] * 3
+    asked = []
+
+    def loss(tried):
+        asked.append(tried)
+        f, c, t = tried
+        return (f - 2) ** 2 + 0.5 * (c - f) ** 2 + 0.25 * (t - c) ** 2
+
+    assert _search(loss, choices) == (2.0, 2.0, 2.0)
+    assert len(asked) == len(set(asked)) < 27
 
 
 def test_an_infinite_penalty_leaves_the_text_out():
     text, fields, label, weight = problem()
-    w, b = _fit(text, fields, label, weight, np.inf, 2.0)
-    without, b_without = _fit(text[:, :0], fields, label, weight, np.inf, 2.0)
-    np.testing.assert_allclose(w, [*np.zeros(TEXT), *without], atol=1e-6)
-    assert b == pytest.approx(b_without, abs=1e-6)
+    none = fields[:, :0]
+    w, b = _fit([fields, none, text], label, weight, (2.0, np.inf, np.inf))
+    without, b_without = _fit([fields, none, none], label, weight, (2.0, np.inf, np.inf))
+    np.testing.assert_array_equal(w, [*without, *np.zeros(TEXT)])
+    assert b == b_without
 
 
 def test_a_leads_rows_stay_in_one_fold():
@@ -113,9 +158,8 @@ def test_a_leads_rows_stay_in_one_fold():
 def test_a_constant_feature_has_no_say():
     text, fields, label, weight = problem()
     constant = np.hstack([text, np.full((ROWS, 1), 7.3)]).astype(np.float32)
-    lead = np.arange(ROWS)
-    found = fit_probe(constant, fields, label, weight, lead)
-    without = fit_probe(text.astype(np.float32), fields, label, weight, lead)
+    found = probe_of(constant, fields, label, weight)
+    without = probe_of(text.astype(np.float32), fields, label, weight)
     assert np.isfinite(found.weight).all()
     np.testing.assert_allclose(
         found.score(constant, fields), without.score(text, fields), atol=1e-2
@@ -127,14 +171,14 @@ def test_a_block_without_columns_is_left_out(absent):
     text, fields, label, weight = problem()
     blocks = {"text": text, "fields": fields}
     blocks[absent] = blocks[absent][:, :0]
-    found = fit_probe(*blocks.values(), label, weight, np.arange(ROWS))
+    found = probe_of(*blocks.values(), label, weight)
     assert len(found.weight) == blocks["text"].shape[1] + blocks["fields"].shape[1]
     assert getattr(found, "text_penalty" if absent == "text" else "field_penalty") == np.inf
 
 
 def test_without_any_column_every_score_is_the_weighted_log_odds():
     text, fields, label, weight = problem()
-    found = fit_probe(text[:, :0], fields[:, :0], label, weight, np.arange(ROWS))
+    found = probe_of(text[:, :0], fields[:, :0], label, weight)
     rate = np.average(label, weights=weight)
     expected = np.log(rate / (1 - rate))
     np.testing.assert_allclose(found.score(text[:, :0], fields[:, :0]), expected, atol=1e-4)
@@ -144,10 +188,10 @@ def test_two_orders_are_enough():
     text, fields, label, weight = problem()
     label[:] = 0
     label[:2] = 1
-    assert np.isfinite(fit_probe(text, fields, label, weight, np.arange(ROWS)).weight).all()
+    assert np.isfinite(probe_of(text, fields, label, weight).weight).all()
 
 
 def test_labels_all_the_same_are_refused():
     text, fields, label, weight = problem()
     with pytest.raises(ValueError, match="both orders and non-orders"):
-        fit_probe(text, fields, label * 0, weight, np.arange(ROWS))
+        probe_of(text, fields, label * 0, weight)

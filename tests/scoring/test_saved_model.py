@@ -33,7 +33,9 @@ def saved(encoder, small_crm):
         {"visits": [1.0, 2.0, 7.0] * 5, "channel": ["fair", "friend", None] * 5}
     )
     features = FieldFeatures.fit(rows, ["visits"], ["channel"])
-    head = ScoreHead(HeadSettings(hidden=8), encoder.width, features.width)
+    head = ScoreHead(
+        HeadSettings(hidden=8), encoder.width, features.width, features.cross_columns()
+    )
     model = LeadModel(copy.deepcopy(encoder), head).eval()
     with torch.no_grad():
         for tensor in model.learned_state().values():
@@ -121,7 +123,9 @@ def tiny_base(tmp_path):
 @pytest.fixture
 def saved_on_a_folder(saved, tiny_base):
     encoder = LeadEncoder(EncoderSettings(str(tiny_base(0)), layers=2, adapt_from=1))
-    head = ScoreHead(HeadSettings(), encoder.width, saved.features.width)
+    head = ScoreHead(
+        HeadSettings(), encoder.width, saved.features.width, saved.features.cross_columns()
+    )
     return dataclasses.replace(saved, model=LeadModel(encoder, head))
 
 

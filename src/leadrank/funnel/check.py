@@ -116,7 +116,7 @@ def _soft_signals(table: LeadTable) -> list[str]:
 
 def _text(table: LeadTable) -> list[str]:
     notes = table.report.notes
-    if not table.crm.text.columns and table.crm.text.events is None:
+    if not table.crm.has_text:
         return ["text: none declared"]
     words = (
         table.rows.select("row_id", pl.col("text").list.eval(_words()).list.sum())

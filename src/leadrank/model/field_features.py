@@ -7,12 +7,14 @@ categorical field becomes one indicator per level; missing is a level, and rare 
 share one.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
+
+from leadrank.model.crosses import choose_crosses
 
 NUM_BINS = 16
 MIN_LEVEL_ROWS = 10
@@ -66,20 +68,27 @@ class CategoricalCode:
 
 @dataclass(frozen=True)
 class FieldFeatures:
-    """Turns the fields of a lead table into features; fitted on training rows only."""
+    """Turns the fields of a lead table into features; fitted on training rows only.
+
+    `crosses`: pairs of features whose products a linear score may weigh too.
+    """
 
     numeric: tuple[NumericCode, ...]
     categorical: tuple[CategoricalCode, ...]
+    crosses: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def fit(
         cls, rows: pl.DataFrame, numeric: list[str], categorical: list[str]
     ) -> "FieldFeatures":
-        """Learns edges and levels from the training rows."""
-        return cls(
+        """Learns edges, levels and crosses from the training rows."""
+        codes = cls(
             tuple(NumericCode(c, _edges(rows[c])) for c in numeric),
             tuple(CategoricalCode(c, _levels(rows[c])) for c in categorical),
         )
+        field = np.repeat(np.arange(len(codes._codes)), [len(c.names) for c in codes._codes])
+        found = choose_crosses(codes.encode(rows).numpy(), field)
+        return replace(codes, crosses=tuple((int(a), int(b)) for a, b in found))
 
     def encode(self, rows: pl.DataFrame) -> Tensor:
         """[n, width] float32."""
@@ -95,6 +104,10 @@ class FieldFeatures:
     @property
     def _codes(self) -> list[NumericCode | CategoricalCode]:
         return [*self.numeric, *self.categorical]
+
+    def cross_columns(self) -> np.ndarray:
+        """[c 2] columns of the features that are multiplied."""
+        return np.array(self.crosses, np.int64).reshape(-1, 2)
 
     @property
     def width(self) -> int:
@@ -113,6 +126,7 @@ class FieldFeatures:
             tuple(
                 CategoricalCode(d["column"], tuple(d["levels"])) for d in data["categorical"]
             ),
+            tuple((left, right) for left, right in data["crosses"]),
         )
 
 

@@ -6,10 +6,13 @@ scores exactly as the probe does: what training adds can be told from what it be
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from leadrank.model.crosses import NO_CROSSES, crossed
 from leadrank.model.probe import Probe
 
 
@@ -32,25 +35,36 @@ class HeadSettings:
 class ScoreHead(nn.Module):
     """One shared score (a logit) from the text vector and the field features.
 
-    `score = w . [(text - mean) / scale, fields] + b + tower(text, fields)`
+    `score = w . [fields, products, (text - mean) / scale] + b + tower(fields, text)`
 
     Args:
         settings: see `HeadSettings`.
         text_width: width of the encoder's vectors.
         field_width: number of field features.
+        crosses: which of them are multiplied [c 2]; None: none.
     """
 
     text_mean: Tensor
     text_scale: Tensor
+    crosses: Tensor
 
-    def __init__(self, settings: HeadSettings, text_width: int, field_width: int) -> None:
+    def __init__(
+        self,
+        settings: HeadSettings,
+        text_width: int,
+        field_width: int,
+        crosses: NDArray[np.int64] | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.uses_fields = settings.fields and field_width > 0
         width = text_width + (field_width if self.uses_fields else 0)
+        crosses = NO_CROSSES if crosses is None or not self.uses_fields else crosses
+        # Known from the field features, which are saved beside the weights.
+        self.register_buffer("crosses", torch.from_numpy(crosses), persistent=False)
         self.register_buffer("text_mean", torch.zeros(text_width))
         self.register_buffer("text_scale", torch.ones(text_width))
-        self.linear = nn.Linear(width, 1)
+        self.linear = nn.Linear(width + len(crosses), 1)
         self.tower = nn.Sequential(
             nn.Linear(width, settings.hidden),
             nn.GELU(),
@@ -67,9 +81,11 @@ class ScoreHead(nn.Module):
     ) -> Float[Tensor, "n"]:
         """Scores n leads."""
         inputs = (text - self.text_mean) / self.text_scale
+        linear = inputs
         if self.uses_fields:
-            inputs = torch.cat([inputs, fields], dim=1)
-        return (self.linear(inputs) + self.tower(inputs)).squeeze(-1)
+            inputs = torch.cat([fields, inputs], dim=1)
+            linear = torch.cat([fields, crossed(fields, self.crosses), linear], dim=1)
+        return (self.linear(linear) + self.tower(inputs)).squeeze(-1)
 
     @torch.no_grad()
     def start_from(self, probe: Probe) -> None:

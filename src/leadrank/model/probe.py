@@ -1,11 +1,15 @@
 """The penalised logistic probe: the honest first rival of fine-tuning, and where it starts.
 
-Text features outnumber the orders, and fields do not, so the two blocks have penalties of their
-own, chosen by cross-validation over the training leads only. Text that does not help beside the
-fields is left out: that is an infinite penalty.
+Text features outnumber the orders, fields do not, and products of two fields do again: so each
+of the three blocks has a penalty of its own, chosen by cross-validation over the training leads
+only. Text or products that do not help beside the fields are left out: that is an infinite
+penalty. What is given up: the penalties are searched block by block, not over the whole grid,
+which a fit of thousands of products would make slow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,43 +18,65 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-Array = NDArray[np.float32]
+from leadrank.model.crosses import crossed
 
-TEXT_PENALTIES = (3e2, 1e3, 3e3, 1e4, 1e5)
-FIELD_PENALTIES = (3.0, 10.0, 30.0)
+Array = NDArray[np.float32]
+Folds = list[tuple[NDArray, NDArray]]
+#: One L2 strength a block: fields, products of fields, text.
+Penalties = tuple[float, float, float]
+
+FIELD_PENALTIES = (1.0, 3.0, 10.0, 30.0)
+CROSS_PENALTIES = (3e2, 1e3, 3e3, np.inf)
+TEXT_PENALTIES = (3e2, 1e3, 3e3, 1e4, 1e5, np.inf)
 NUM_FOLDS = 5
+ROUNDS = 2
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A fitted probe: `score = weight . [(text - text_mean) / text_scale, fields] + bias`.
+    """A fitted probe: `score = weight . [fields, products, (text - mean) / scale] + bias`.
 
-    `text_penalty` and `field_penalty` are the chosen L2 strengths (1 / sigma^2 of a Gaussian
-    prior on the weights), infinite where the block is not used.
+    `crosses` [c 2] are the columns of `fields` that are multiplied; the penalties are L2
+    strengths (1 / sigma^2 of a Gaussian prior on the weights), infinite where a block is not
+    used.
     """
 
     text_mean: Array
     text_scale: Array
+    crosses: NDArray[np.int64]
     weight: Array
     bias: float
-    text_penalty: float
     field_penalty: float
+    cross_penalty: float
+    text_penalty: float
 
     def score(self, text: Array, fields: Array) -> Array:
         """[n] logits."""
-        inputs = np.hstack([(text - self.text_mean) / self.text_scale, fields])
+        scaled = (text - self.text_mean) / self.text_scale
+        inputs = np.hstack([fields, crossed(fields, self.crosses), scaled])
         return (inputs @ self.weight + self.bias).astype(np.float32)
 
 
-def fit_probe(text: Array, fields: Array, label: Array, weight: Array, lead: Array) -> Probe:
-    """Fits logistic regression on frozen text features [n d] and field features [n f].
+def fit_probe(
+    text: Array,
+    fields: Array,
+    crosses: NDArray[np.int64],
+    label: Array,
+    weight: Array,
+    lead: Array,
+    *,
+    read_text: bool = True,
+) -> Probe:
+    """Fits logistic regression on fields, their products and frozen text features.
 
     Args:
-        text: pooled features of the frozen trunk; may have no columns.
-        fields: field features; may have no columns.
-        label: 0 or 1.
-        weight: rows of the population that each row stands for.
-        lead: codes of the leads; a lead's rows stay in one fold.
+        text: pooled features of the frozen trunk [n d]; may have no columns.
+        fields: field features [n f]; may have no columns.
+        crosses: which columns of `fields` to multiply [c 2]; may have no rows.
+        label: 0 or 1 [n].
+        weight: rows of the population that each row stands for [n].
+        lead: codes of the leads [n]; a lead's rows stay in one fold.
+        read_text: false leaves the text out from the start, where there are fields.
 
     The penalties minimise the weighted log loss over five folds. Raises ValueError when the
     labels are all the same.
@@ -58,37 +84,53 @@ def fit_probe(text: Array, fields: Array, label: Array, weight: Array, lead: Arr
     if len(np.unique(label)) < 2:
         raise ValueError("a probe needs both orders and non-orders to learn from")
     mean, scale = text.mean(0), text.std(0) + 1e-6
-    scaled = ((text - mean) / scale).astype(np.float64)
+    blocks = [fields, crossed(fields, crosses), ((text - mean) / scale).astype(np.float32)]
     # Weights that sum to n leave the penalties' meaning alone.
     weight = weight / weight.mean()
-    grid = [
-        (t, f)
-        for t in _choices(text, TEXT_PENALTIES, instead=fields.shape[1] > 0)
-        for f in _choices(fields, FIELD_PENALTIES, instead=False)
-    ]
     folds = _folds(label, lead)
-    tried = tqdm(grid, desc="linear probe", unit="penalty", delay=2, ncols=80)
-    losses = [_fold_loss(scaled, fields, label, weight, folds, *penalty) for penalty in tried]
-    text_penalty, field_penalty = grid[int(np.argmin(losses))]
-    coefficients, bias = _fit(scaled, fields, label, weight, text_penalty, field_penalty)
+    penalties = _search(
+        lambda tried: _fold_loss(blocks, label, weight, folds, tried),
+        _choices(blocks, read_text=read_text),
+    )
+    coefficients, bias = _fit([b.astype(np.float64) for b in blocks], label, weight, penalties)
     return Probe(
         mean.astype(np.float32),
         scale.astype(np.float32),
+        crosses,
         coefficients.astype(np.float32),
         bias,
-        text_penalty,
-        field_penalty,
+        *penalties,
     )
 
 
-def _choices(block: Array, penalties: tuple[float, ...], *, instead: bool) -> tuple[float, ...]:
-    """The penalties to try: infinite, that is without the block, where others can stand in."""
-    if not block.shape[1]:
-        return (np.inf,)
-    return (*penalties, np.inf) if instead else penalties
+def _choices(blocks: list[Array], *, read_text: bool) -> list[tuple[float, ...]]:
+    """The penalties to try for each block, the most cautious last."""
+    fields, products, text = (block.shape[1] > 0 for block in blocks)
+    none = (np.inf,)
+    texts = TEXT_PENALTIES if fields else TEXT_PENALTIES[:-1]
+    return [
+        FIELD_PENALTIES if fields else none,
+        CROSS_PENALTIES if products else none,
+        texts if text and (read_text or not fields) else none,
+    ]
 
 
-def _folds(label: Array, lead: Array) -> list[tuple[NDArray, NDArray]]:
+def _search(loss: Callable[[Penalties], float], choices: list[tuple[float, ...]]) -> Penalties:
+    """The best penalty of one block after the other, from the most cautious of each, twice."""
+    remembered = cache(loss)
+    fields, products, text = choices
+    best = (fields[-1], products[-1], text[-1])
+    steps = ROUNDS * (
+        [lambda now, p=p: (p, now[1], now[2]) for p in fields]
+        + [lambda now, p=p: (now[0], p, now[2]) for p in products]
+        + [lambda now, p=p: (now[0], now[1], p) for p in text]
+    )
+    for step in tqdm(steps, desc="linear probe", unit="penalty", delay=2, ncols=80):
+        best = min(best, step(best), key=remembered)
+    return best
+
+
+def _folds(label: Array, lead: Array) -> Folds:
     folds = min(NUM_FOLDS, len(np.unique(lead)), int(label.sum()), int((1 - label).sum()))
     if folds < 2:
         return []
@@ -97,23 +139,16 @@ def _folds(label: Array, lead: Array) -> list[tuple[NDArray, NDArray]]:
 
 
 def _fold_loss(
-    text: Array,
-    fields: Array,
-    label: Array,
-    weight: Array,
-    folds: list[tuple[NDArray, NDArray]],
-    text_penalty: float,
-    field_penalty: float,
+    blocks: list[Array], label: Array, weight: Array, folds: Folds, penalties: Penalties
 ) -> float:
     total = 0.0
     for fit, held in folds:
         if len(np.unique(label[fit])) < 2:
             continue
-        coefficients, bias = _fit(
-            text[fit], fields[fit], label[fit], weight[fit], text_penalty, field_penalty
-        )
-        score = np.hstack([text[held], fields[held]]) @ coefficients + bias
-        probability = 1 / (1 + np.exp(-score))
+        learned = [block[fit] for block in blocks]
+        coefficients, bias = _fit(learned, label[fit], weight[fit], penalties)
+        score = np.hstack([block[held] for block in blocks]) @ coefficients + bias
+        probability = 1 / (1 + np.exp(-score.astype(np.float64)))
         total += log_loss(
             label[held], probability, sample_weight=weight[held], normalize=False, labels=[0, 1]
         )
@@ -121,22 +156,31 @@ def _fold_loss(
 
 
 def _fit(
-    text: Array,
-    fields: Array,
-    label: Array,
-    weight: Array,
-    text_penalty: float,
-    field_penalty: float,
+    blocks: list[Array], label: Array, weight: Array, penalties: Penalties
 ) -> tuple[Array, float]:
     """One penalty for scikit-learn, by scaling each block with its own: w = s v, |v|^2 / 2.
 
-    Without any column it is the log-odds alone, which scikit-learn would refuse.
+    Blocks of infinite penalty are not read at all. Without any column it is the log-odds
+    alone, which scikit-learn would refuse.
     """
-    if text.shape[1] + fields.shape[1] == 0:
+    used = [
+        np.isfinite(penalty) and b.shape[1] > 0
+        for b, penalty in zip(blocks, penalties, strict=True)
+    ]
+    if not any(used):
         rate = np.average(label, weights=weight)
-        return np.zeros(0, np.float32), float(np.log(rate / (1 - rate)))
-    blocks = ((text.shape[1], text_penalty), (fields.shape[1], field_penalty))
-    shrink = np.concatenate([np.full(n, p**-0.5) for n, p in blocks])
+        width = sum(block.shape[1] for block in blocks)
+        return np.zeros(width, np.float32), float(np.log(rate / (1 - rate)))
+    shrink = [penalty**-0.5 for penalty in penalties]
+    scaled = [
+        b * b.dtype.type(s) for b, s, use in zip(blocks, shrink, used, strict=True) if use
+    ]
     model = LogisticRegression(C=1.0, max_iter=500, tol=1e-4)
-    model.fit(np.hstack([text, fields]) * shrink, label, sample_weight=weight)
-    return model.coef_[0] * shrink, float(model.intercept_[0])
+    model.fit(np.hstack(scaled), label, sample_weight=weight)
+    found = np.split(model.coef_[0], np.cumsum([b.shape[1] for b in scaled])[:-1])
+    parts = iter(found)
+    coefficients = [
+        next(parts) * s if use else np.zeros(b.shape[1])
+        for b, s, use in zip(blocks, shrink, used, strict=True)
+    ]
+    return np.concatenate(coefficients), float(model.intercept_[0])

@@ -95,7 +95,12 @@ def load_model(
         revision=revision if on_hub else None,
     )
     _check_base(encoder, settings["base"], folder)
-    head = ScoreHead(HeadSettings(**settings["head"]), encoder.width, features.width)
+    head = ScoreHead(
+        HeadSettings(**settings["head"]),
+        encoder.width,
+        features.width,
+        features.cross_columns(),
+    )
     model = LeadModel(encoder, head.to(device))
     model.load_learned_state(load_file(folder / WEIGHTS))
     return SavedModel(

@@ -59,7 +59,7 @@ def fit_template(template: PromptTemplate, table: "LeadTable") -> PromptTemplate
     """
     if template.cut_first is not None:
         return template
-    has_text = bool(table.crm.text.columns) or table.crm.text.events is not None
+    has_text = table.crm.has_text
     if template.fields == "none" or (template.fields == "auto" and has_text):
         return dataclasses.replace(template, fields="none", cut_first=())
     train = table.rows.filter(pl.col("part") == "train")

@@ -9,6 +9,7 @@ import numpy as np
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.frozen import compute_frozen
 from leadrank.model.probe import Probe, fit_probe
 from leadrank.model.ranker import LeadRanker
@@ -46,13 +47,12 @@ class StartFromProbe(Callback):
         data.rows.frozen = frozen
         text = frozen.vectors()
         fields = data.rows.fields.numpy()
-        if not ranker.head_settings.fields:
-            fields = fields[:, :0]
-        self.probe = self._fit(data, text, fields)
-        self.text_free = self._fit(data, text[:, :0], data.rows.fields.numpy())
+        read = fields if ranker.head_settings.fields else fields[:, :0]
+        self.text_free = self._fit(data, text[:, :0], fields)
+        self.probe = self._fit(data, text, read)
         self.scores = {
-            "probe": self.probe.score(text, fields),
-            "text_free": self.text_free.score(text[:, :0], data.rows.fields.numpy()),
+            "probe": self.probe.score(text, read),
+            "text_free": self.text_free.score(text[:, :0], fields),
         }
         if trainer.ckpt_path is None:
             ranker.model.head.start_from(self.probe)
@@ -61,7 +61,9 @@ class StartFromProbe(Callback):
         train = data.positions("train")
         columns = (data.rows.label, data.rows.weight, data.rows.lead)
         label, weight, lead = (column.numpy()[train] for column in columns)
-        return fit_probe(text[train], fields[train], label, weight, lead)
+        crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
+        fit_on = (text[train], fields[train], crosses, label, weight, lead)
+        return fit_probe(*fit_on, read_text=data.crm.has_text)
 
 
 class TrackMetrics(Callback):
