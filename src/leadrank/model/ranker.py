@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from leadrank.errors import UserError
@@ -91,13 +93,17 @@ class LeadRanker(L.LightningModule):
         self._scoring: list[LeadModel] = []
 
     def build(
-        self, funnel: Funnel, field_width: int, device: torch.device | str = "cpu"
+        self,
+        funnel: Funnel,
+        field_width: int,
+        crosses: NDArray[np.int64] | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
         """Creates the model for one funnel and its field features, on its device."""
         self.tiers = self.preference.resolve(funnel)
         encoder = LeadEncoder(self.encoder_settings, device)
         self.model = LeadModel(
-            encoder, ScoreHead(self.head_settings, encoder.width, field_width)
+            encoder, ScoreHead(self.head_settings, encoder.width, field_width, crosses)
         )
 
     def configure_model(self) -> None:
@@ -106,7 +112,8 @@ class LeadRanker(L.LightningModule):
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             self._check_fields_are_read(data)
             device = self.trainer.strategy.root_device
-            self.build(data.funnel, data.field_features.width, device)
+            features = data.field_features
+            self.build(data.funnel, features.width, features.cross_columns(), device)
 
     def _check_fields_are_read(self, data: Any) -> None:
         written = data.tokens.template.fields == "all"
