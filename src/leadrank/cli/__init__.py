@@ -12,6 +12,7 @@ from leadrank.errors import UserError
 
 COMMANDS: dict[str, str] = {
     "fit": "train an experiment: --config experiments/EXP.yaml --data.crm FILE",
+    "sweep": "run a W&B sweep file here: FILE --data NAME, and flags of `fit`",
     "test": "measure a finished run's model on its test part again",
     "score": "rank new leads with a finished run",
     "report": "write a finished run's report.html again",
@@ -47,6 +48,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
 
     commands = {
         "fit": _fit,
+        "sweep": _sweep,
         "test": _test,
         "score": _score,
         "report": _report,
@@ -68,6 +70,20 @@ def _fit(words: list[str]) -> int:
     from leadrank.cli.fit import run_fit
 
     return run_fit(words)
+
+
+def _sweep(words: list[str]) -> int:
+    from leadrank.cli.sweep import run_sweep_command
+
+    parser = _parser("sweep")
+    parser.add_argument("sweep", type=Path, help="the sweep file")
+    parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    parser.add_argument("--trials", type=int, help="no more trials than this")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
+    chosen, flags = parser.parse_known_args(words)
+    return run_sweep_command(
+        chosen.sweep, chosen.data, flags, runs=chosen.runs, most=chosen.trials
+    )
 
 
 def _run_argument(parser: argparse.ArgumentParser) -> None:
