@@ -7,10 +7,6 @@ States are kept in float32: half precision would save half the disk and move sco
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +19,9 @@ from tqdm import tqdm
 
 from leadrank.model.base_model import LOCAL, cache_folder
 from leadrank.model.encoder import LeadEncoder, pool
+from leadrank.model.kept_arrays import Arrays, make_room, write_arrays
 from leadrank.model.rows import LeadRows, pad, scoring_batches
+from leadrank.model.team import Team
 from leadrank.model.trunk_parts import can_part, lower_states, upper_states
 
 #: All kept states together; the least recently used files go first.
@@ -67,32 +65,48 @@ class Frozen:
 
 
 def compute_frozen(
-    encoder: LeadEncoder, rows: LeadRows, positions: NDArray[np.int64], *, max_tokens: int
+    encoder: LeadEncoder,
+    rows: LeadRows,
+    positions: NDArray[np.int64],
+    *,
+    max_tokens: int,
+    together: bool = False,
 ) -> Frozen:
     """The frozen trunk's work on the rows at `positions`, from the cache where it is there.
 
     Adapters, trained or not, are left out. States are kept only where starting from them is
-    exact (`can_part`) and they fit the cache.
+    exact (`can_part`) and they fit the cache. With `together` all ranks call it at once, and
+    the processes of one machine share the work; a machine does not use another's.
     """
+    team = Team(together)
     first, prompt = _distinct(rows, positions)
-    lengths = rows.length[first]
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    size = int(offsets[-1]) * encoder.width * 4
-    at = encoder.settings.adapt_from
-    adapts = encoder.settings.adapt != "none"
-    keep = adapts and size <= STATES_BYTES and can_part(encoder.trunk, at)
-    key = _key(encoder, rows, first)
-    wanted = {cache_folder() / "features" / f"{key}.npy": (len(first), encoder.width)}
-    states_file = cache_folder() / "states" / f"{key}-{at}.npy"
-    if keep and (states_file.is_file() or _make_room(states_file.parent, size)):
-        wanted[states_file] = (int(offsets[-1]), encoder.width)
-    if not all(file.is_file() for file in wanted):
-        with _writing(wanted) as arrays:
-            _fill(encoder, rows, first, offsets, arrays, max_tokens)
+    offsets = np.concatenate([[0], np.cumsum(rows.length[first])])
+    wanted = team.lead(lambda: _wanted(encoder, rows, first, int(offsets[-1])))
+
+    def fill(arrays: Arrays) -> None:
+        if arrays:
+            _fill(encoder, rows, first, offsets, arrays, max_tokens, team)
+
+    write_arrays(wanted, fill, team)
     features, *states = (np.load(file, mmap_mode="r") for file in wanted)
     for file in wanted:
         file.touch()
     return Frozen(prompt, np.array(features), states[0] if states else None, offsets)
+
+
+def _wanted(
+    encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64], tokens: int
+) -> dict[Path, tuple[int, int]]:
+    """File and shape of the features, and of the states where they are kept."""
+    at, width = encoder.settings.adapt_from, encoder.width
+    key, size = _key(encoder, rows, first), tokens * width * 4
+    wanted = {cache_folder() / "features" / f"{key}.npy": (len(first), width)}
+    adapts = encoder.settings.adapt != "none"
+    if adapts and size <= STATES_BYTES and can_part(encoder.trunk, at):
+        file = cache_folder() / "states" / f"{key}-{at}.npy"
+        if file.is_file() or make_room(file.parent, size, STATES_BYTES):
+            wanted[file] = (tokens, width)
+    return wanted
 
 
 def _distinct(rows: LeadRows, positions: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
@@ -136,15 +150,22 @@ def _fill(
     rows: LeadRows,
     first: NDArray[np.int64],
     offsets: NDArray[np.int64],
-    arrays: list[NDArray[np.float32]],
+    arrays: Arrays,
     max_tokens: int,
+    team: Team,
 ) -> None:
-    """One pass over the distinct prompts: states into the second array if there is one."""
+    """This process's share of the prompts: states into the second array if there is one."""
     features, *states = arrays
     dense, at = encoder.dense(adapted=False), encoder.settings.adapt_from
     device = next(encoder.parameters()).device
-    with tqdm(total=len(first), desc="frozen trunk", unit="lead", ncols=80) as bar:
-        for batch in scoring_batches(rows.length[first], max_tokens=max_tokens):
+    batches = scoring_batches(
+        rows.length[first], max_tokens=max_tokens, rank=team.number, world_size=team.count
+    )
+    own = sum(map(len, batches))
+    with tqdm(
+        total=own, desc="frozen trunk", unit="lead", ncols=80, disable=team.number > 0
+    ) as bar:
+        for batch in batches:
             ids, mask = pad([rows.tokens[int(first[k])] for k in batch])
             ids, mask = ids.to(device), mask.to(device)
             if states:
@@ -164,38 +185,3 @@ def _store(
     for row, prompt in enumerate(batch):
         start, stop = offsets[prompt], offsets[prompt + 1]
         states[start:stop] = entering[row, : stop - start]
-
-
-@contextmanager
-def _writing(wanted: dict[Path, tuple[int, int]]) -> Iterator[list[NDArray[np.float32]]]:
-    """Arrays on disk that appear under their names only when the block has ended well."""
-    unfinished = {}
-    for file in wanted:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished[file] = file.with_name(f".{file.stem}-{os.getpid()}.npy")
-    try:
-        yield [
-            np.lib.format.open_memmap(unfinished[file], "w+", np.float32, shape)
-            for file, shape in wanted.items()
-        ]
-        for file, temporary in unfinished.items():
-            os.replace(temporary, file)
-    finally:
-        for temporary in unfinished.values():
-            temporary.unlink(missing_ok=True)
-
-
-def _make_room(folder: Path, size: int) -> bool:
-    """Deletes the least recently used states until `size` more bytes fit the bound.
-
-    Returns whether the disk has room for them: a file that outgrows it would crash the run.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    files = sorted(folder.glob("[!.]*.npy"), key=lambda file: file.stat().st_mtime)
-    total = sum(file.stat().st_size for file in files)
-    for file in files:
-        if total + size <= STATES_BYTES:
-            break
-        total -= file.stat().st_size
-        file.unlink(missing_ok=True)
-    return shutil.disk_usage(folder).free > 2 * size
