@@ -38,12 +38,12 @@ def run_sweep_command(
     experiment = _checked_files(path, sweep.words({}))
     _check_flags(flags, list(file.parameters))
     trials = run_sweep(sweep)
-    arguments = f' ARGS="{shlex.join(flags)}"' if flags else ""
+    bounded = flags if most is None else [f"--trials={most}", *flags]
     name = os.path.relpath(folder / "winner", experiment.parent)
     winner = write_winner(
         folder, file, trials, experiment=experiment,
-        command=f"make sweep SWEEP={path.stem} DATA={data}{arguments}",
-        again=f"make train EXP={name} DATA={data}{arguments}",
+        command=f"make sweep SWEEP={path.stem} DATA={data}{_arguments(bounded)}",
+        again=f"make train EXP={name} DATA={data}{_arguments(flags)}",
     )  # fmt: skip
     write_response(folder, file, trials)
     print(format_settings(file, settings_table(file, trials)))
@@ -53,6 +53,10 @@ def run_sweep_command(
     print(f"\nAll trials:   {folder}/results.csv\nThe response: {folder}/response.png")
     print(f"The winner:   {winner}")
     return 0
+
+
+def _arguments(flags: list[str]) -> str:
+    return f' ARGS="{shlex.join(flags)}"' if flags else ""
 
 
 def _checked_files(path: Path, words: list[str]) -> Path:
@@ -83,7 +87,7 @@ def _check_flags(flags: list[str], swept: list[str]) -> None:
 
 def _after(flag: str, words: list[str]) -> Path | None:
     """The value of a flag written as --flag=value or --flag value."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word == flag:
             return Path(following)
         if word.startswith(f"{flag}="):

@@ -70,7 +70,9 @@ def _draw(
         at = np.unique(place[mine])
         means = [found[mine & (place == one)].mean() for one in at]
         axis.plot(place[mine], found[mine], "o", color=colour, ms=4, alpha=0.45)
-        axis.plot(at, means, color=colour, ls=dash, lw=2, label=str(group))
+        # Between words there is nothing to draw a line through.
+        look = {"ls": dash} if numeric else {"ls": "", "marker": "_", "ms": 22, "mew": 2}
+        axis.plot(at, means, color=colour, lw=2, label=str(group), **look)
     names = [f"{one:g}" if numeric else str(one) for one in ticks]  # type: ignore[str-format]
     axis.set_xticks(range(len(ticks)), names)
     axis.tick_params(colors=INK, length=0)
