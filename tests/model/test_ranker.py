@@ -40,6 +40,7 @@ def training_batch():
     known, lost = torch.tensor([True, True, True, False]), torch.zeros(4, dtype=torch.bool)
     leads |= {
         "label": (stage == 2).float(),
+        "stage": stage,
         "weight": torch.tensor([1.0, 2.0, 1.0, 1.0]),
         "rate": torch.tensor([4.0, 0.5, 0.5, 0.5]),
     }

@@ -1,3 +1,5 @@
+"""Pair and joint losses: by hand, against slow references, and at the edges of floats."""
+
 import math
 
 import pytest
@@ -9,20 +11,30 @@ from leadrank.preference import (
     Pairs,
     Reduced,
     Tier,
+    bradley_terry,
     hierarchical_preference_loss,
+    hinge,
     joint_loss,
     pointwise_loss,
+    smoothed_bradley_terry,
     tier_mean,
+    top_weight,
 )
 
-
-def as_pairs(pairs):
-    return Pairs(*torch.tensor(pairs, dtype=torch.int64).reshape(-1, 3).T)
+LOSSES = ("bradley_terry", "hinge", "smoothed_bradley_terry", "top_weighted")
 
 
-def preference(score, pairs, tiers=TIERS, **options):
-    loss = hierarchical_preference_loss(score, as_pairs(pairs), tiers=tiers)
-    return tier_mean(loss, tiers=tiers, **options)
+def as_pairs(pairs, tiers=TIERS):
+    """(winner, loser, tier), with the tier's margin and weight 1 unless these are given."""
+    full = [pair if len(pair) == 5 else (*pair, tiers[pair[2]].margin, 1.0) for pair in pairs]
+    columns = list(zip(*full, strict=True)) or [()] * 5
+    kinds = [torch.int64] * 3 + [torch.float64] * 2
+    return Pairs(*(torch.tensor(c, dtype=k) for c, k in zip(columns, kinds, strict=True)))
+
+
+def preference(score, pairs, tiers=TIERS, over="all", **options):
+    loss = hierarchical_preference_loss(score, as_pairs(pairs, tiers), tiers=tiers, **options)
+    return tier_mean(loss, tiers=tiers, over=over)
 
 
 def test_one_pair_by_hand():
@@ -31,27 +43,103 @@ def test_one_pair_by_hand():
     assert loss.item() == pytest.approx(math.log(1 + math.exp(-(2 - 1 - 0.5))), abs=1e-6)
 
 
-def test_value_and_gradient_equal_the_slow_definition():
-    for seed in range(1000):
+# The family
+
+
+def test_the_family_by_hand():
+    """Difference 2 - 1, margin 0.4, so z = 0.6."""
+    difference, margin = torch.tensor([1.0]), torch.tensor([0.4])
+    right, wrong = math.log(1 + math.exp(-0.6)), math.log(1 + math.exp(0.6))
+    assert bradley_terry(difference, margin).item() == pytest.approx(right)
+    assert hinge(difference, margin).item() == 0
+    assert hinge(-difference, margin).item() == pytest.approx(1.4)
+    smoothed = smoothed_bradley_terry(difference, margin, 0.1)
+    assert smoothed.item() == pytest.approx(0.9 * right + 0.1 * wrong)
+
+
+def test_bradley_terry_is_trls_margin_loss():
+    """`-logsigmoid(chosen - rejected - margin).mean()`: TRL 0.2x, `RewardTrainer.compute_loss`.
+
+    TRL itself is no dependency, so its formula stands here.
+    """
+    g = torch.Generator().manual_seed(0)
+    chosen, rejected, margin = torch.randn(3, 64, generator=g)
+    trl = -functional.logsigmoid(chosen - rejected - margin).mean()
+    torch.testing.assert_close(bradley_terry(chosen - rejected, margin).mean(), trl)
+
+
+def test_smoothing_has_its_minimum_at_the_odds_of_being_right():
+    z = torch.linspace(-4, 4, 8001, dtype=torch.float64)
+    best = z[smoothed_bradley_terry(z, torch.zeros_like(z), 0.1).argmin()]
+    assert best.item() == pytest.approx(math.log(0.9 / 0.1), abs=1e-3)
+    same = smoothed_bradley_terry(z, torch.zeros_like(z), 0.0)
+    torch.testing.assert_close(same, bradley_terry(z, torch.zeros_like(z)))
+
+
+def test_top_weights_by_hand():
+    """Ranks 1, 2, 3 have discounts 1, 1 / log2(3), 1 / 2; gains 3, 0, 1."""
+    score, gain = torch.tensor([0.5, 2.0, -1.0]), torch.tensor([3.0, 0.0, 1.0])
+    found = top_weight(score, gain, torch.tensor([0, 2, 0]), torch.tensor([1, 1, 2]))
+    second = 1 / math.log2(3)
+    expected = [3 * (1 - second), 1 * (1 - 0.5), 2 * (second - 0.5)]
+    assert found.tolist() == pytest.approx(expected)
+
+
+def test_tied_rows_are_neighbours_so_that_they_can_part():
+    """Both at ranks 1 and 2: the winner counts as the lower one."""
+    score = torch.zeros(2, requires_grad=True)
+    weight = top_weight(score, torch.tensor([1.0, 0.0]), torch.tensor([0]), torch.tensor([1]))
+    assert weight.item() == pytest.approx(1 - 1 / math.log2(3))
+    assert not weight.requires_grad
+
+
+def test_top_weighted_pulls_hardest_where_the_list_is_decided():
+    """Two orders, ranks 3 and 9 of 10, each against the row above: the one nearer the top."""
+    score = torch.arange(10.0, 0.0, -1.0)
+    gain = torch.zeros(10).index_fill(0, torch.tensor([2, 8]), 1.0)
+    near, far = top_weight(score, gain, torch.tensor([2, 8]), torch.tensor([1, 7]))
+    assert near > 5 * far
+
+
+def test_top_weighted_asks_for_gains():
+    with pytest.raises(ValueError, match="needs gain"):
+        preference(torch.zeros(2), [(0, 1, 0)], loss="top_weighted")
+
+
+@pytest.mark.parametrize("over", ["all", "present"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_value_and_gradient_equal_the_slow_definition(loss, over):
+    for seed in range(200):
         rows = random_batch(seed)
-        pairs = slow_pairs(rows, TIERS)
+        pairs = slow_pairs(rows, TIERS, scope="both", group_weight=2.0)
         score = rows["score"].requires_grad_()
-        loss = preference(score, pairs)
-        loss.backward()
-        expected, grad = slow_preference(score.detach(), pairs, TIERS)
-        assert loss.item() == pytest.approx(expected, abs=1e-6), seed
-        assert score.grad.tolist() == pytest.approx(grad, abs=1e-6), seed
+        gain = torch.exp2(rows["stage"].double()) - 1
+        found = preference(score, pairs, loss=loss, over=over, gain=gain)
+        found.backward()
+        expected, grad = slow_preference(
+            score.detach(), pairs, TIERS, loss=loss, over=over, gain=gain
+        )
+        assert found.item() == pytest.approx(expected, rel=1e-6, abs=1e-12), seed
+        assert score.grad.tolist() == pytest.approx(grad, rel=1e-6, abs=1e-12), seed
 
 
-def test_gradcheck():
+@pytest.mark.parametrize("loss", ["bradley_terry", "smoothed_bradley_terry", "hinge"])
+def test_gradcheck(loss):
     rows = random_batch(3, rows=8)
     pairs = slow_pairs(rows, TIERS)
     assert pairs
     score = rows["score"].requires_grad_()
-    assert torch.autograd.gradcheck(lambda s: preference(s, pairs), score)
+    assert torch.autograd.gradcheck(lambda s: preference(s, pairs, loss=loss), score)
+
+
+def test_gradcheck_of_the_pointwise_loss():
+    rows = random_batch(3, rows=8)
     label, weight = (rows["stage"] == 3).double(), torch.rand(8, dtype=torch.float64)
     one = lambda s: pointwise_loss(s, label, weight, weight + 0.5).mean()  # noqa: E731
-    assert torch.autograd.gradcheck(one, score)
+    assert torch.autograd.gradcheck(one, rows["score"].requires_grad_())
+
+
+# Sums, counts, means
 
 
 def test_sums_and_counts_are_given_tier_by_tier():
@@ -59,16 +147,27 @@ def test_sums_and_counts_are_given_tier_by_tier():
     loss = hierarchical_preference_loss(
         score, as_pairs([(0, 1, 0), (0, 2, 0), (1, 2, 2)]), tiers=TIERS
     )
-    assert loss.count.tolist() == [2, 0, 1]
-    expected = [2 * math.log(1 + math.exp(1)), 0, math.log(1 + math.exp(0.1))]
+    assert loss.count.tolist() == [2, 0, 1, 0, 0]
+    expected = [2 * math.log(1 + math.exp(1)), 0, math.log(1 + math.exp(0.1)), 0, 0]
     assert loss.total.tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_weights_count_in_the_sum_and_in_the_count():
+    tier = (Tier("order", (1,), (0,)),)
+    loss = hierarchical_preference_loss(
+        torch.tensor([1.0, 0.0, 3.0]), as_pairs([(0, 1, 0, 0.0, 2.0), (0, 2, 0, 0.0, 0.5)]),
+        tiers=tier,
+    )  # fmt: skip
+    expected = 2 * math.log(1 + math.exp(-1)) + 0.5 * math.log(1 + math.exp(2))
+    assert loss.total.item() == pytest.approx(expected)
+    assert loss.count.item() == 2.5
 
 
 def test_an_empty_tier_adds_nothing_and_keeps_the_others_pull():
     # Weights 2, 1, .25; only `key` (margin .5) has a pair, at equal scores.
-    one = math.log(1 + math.exp(0.5))
-    assert preference(torch.zeros(2), [(0, 1, 1)]).item() == pytest.approx(one / 3.25)
-    present = preference(torch.zeros(2), [(0, 1, 1)], over="present")
+    one, tiers = math.log(1 + math.exp(0.5)), TIERS[:3]
+    assert preference(torch.zeros(2), [(0, 1, 1)], tiers).item() == pytest.approx(one / 3.25)
+    present = preference(torch.zeros(2), [(0, 1, 1)], tiers, over="present")
     assert present.item() == pytest.approx(one)
 
 
@@ -169,7 +268,7 @@ def test_joint_loss_is_twice_the_pointwise_mean_plus_the_preference_mean():
     tier = (Tier("order", (1,), (0,)),)
     loss = joint_loss(
         pointwise_loss(score, label, torch.ones(2), torch.ones(2)),
-        hierarchical_preference_loss(score, as_pairs([(0, 1, 0)]), tiers=tier),
+        hierarchical_preference_loss(score, as_pairs([(0, 1, 0)], tier), tiers=tier),
         tiers=tier,
     )
     expected = 2 * math.log(1 + math.exp(-0.5)) + math.log(1 + math.exp(-1))

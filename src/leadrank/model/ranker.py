@@ -1,5 +1,6 @@
 """The LightningModule: wires model, losses and optimiser; the maths is in the floors below."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,26 +16,53 @@ from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
 from leadrank.preference import (
+    PairLoss,
     Reduced,
     Tier,
     hierarchical_preference_loss,
     joint_loss,
     pointwise_loss,
 )
+from leadrank.preference.losses import Reduction, TierMean
 from leadrank.preference.settings import PreferenceSettings
 
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Weights of the joint loss; both terms are means.
+    """The joint loss: its weights, the loss of a pair, and how each term is reduced.
 
     Args:
         pointwise: weight of the binary cross-entropy.
         preference: weight of the preference pairs; 0 trains on labels alone.
+        pair_loss: bradley_terry, hinge, smoothed_bradley_terry or top_weighted (Bradley-Terry
+            weighted by what swapping the pair would change of the batch's DCG).
+        smoothing: share of wrong preferences that smoothed_bradley_terry reckons with.
+        over: average tiers over all of them, or over those present in the batch as the released
+            code does.
+        reduction: mean, or released: labels summed and pairs averaged, as the released code
+            does, so that their weights depend on the batch size.
+        inverse_rate: whether a label weighs the inverse of how often its row is drawn; false
+            trains on the drawn mixture as the released code does, uncalibrated.
     """
 
     pointwise: float = 2.0
     preference: float = 1.0
+    pair_loss: PairLoss = "bradley_terry"
+    smoothing: float = 0.1
+    over: TierMean = "all"
+    reduction: Reduction = "mean"
+    inverse_rate: bool = True
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"model.loss.{name}: {value}, expected a finite number, 0 or more"
+            for name, value in (("pointwise", self.pointwise), ("preference", self.preference))
+            if not (math.isfinite(value) and value >= 0)
+        ]
+        if not 0 <= self.smoothing < 0.5:
+            problems.append(f"model.loss.smoothing: {self.smoothing}, expected 0 to below 0.5")
+        if problems:
+            raise UserError("\n".join(problems))
 
 
 @dataclass(frozen=True)
@@ -129,19 +157,27 @@ class LeadRanker(L.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The joint loss of a batch; each lead is encoded once, whatever its pairs."""
-        score = self.model(batch)
-        pointwise = over_ranks(
-            pointwise_loss(score, batch["label"], batch["weight"], batch["rate"])
-        )
+        score, settings = self.model(batch), self.loss_settings
+        rate = batch["rate"] if settings.inverse_rate else torch.ones_like(batch["rate"])
+        pointwise = over_ranks(pointwise_loss(score, batch["label"], batch["weight"], rate))
         pairs = over_ranks(
-            hierarchical_preference_loss(score, batch["pairs"], tiers=self.tiers)
+            hierarchical_preference_loss(
+                score,
+                batch["pairs"],
+                tiers=self.tiers,
+                loss=settings.pair_loss,
+                smoothing=settings.smoothing,
+                gain=torch.exp2(batch["stage"].float()) - 1,
+            )
         )
         loss = joint_loss(
             pointwise,
             pairs,
             tiers=self.tiers,
-            pointwise_weight=self.loss_settings.pointwise,
-            preference_weight=self.loss_settings.preference,
+            pointwise_weight=settings.pointwise,
+            preference_weight=settings.preference,
+            over=settings.over,
+            reduction=settings.reduction,
         )
         size = len(score)
         self.log("train/loss", loss, prog_bar=True, batch_size=size)

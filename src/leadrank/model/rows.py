@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("row_id", "lead", "group", "group_known", "fields", "label", "stage", "stage_known"),
-    *("lost", "mature", "weight", "rate"),
+    *("lost", "mature", "follow_up", "weight", "rate", "signal", "signal_known"),
 )
 PAD = 0  # any id: the attention mask says what counts
 
@@ -44,10 +44,13 @@ class LeadRows(Dataset[dict[str, Any]]):
         self.stage_known = torch.from_numpy(rows["stage"].is_not_null().to_numpy().copy())
         self.lost = torch.from_numpy(rows["lost"].to_numpy().copy())
         self.mature = torch.from_numpy(rows["mature"].to_numpy().copy())
+        self.follow_up = self.mature.float()
         self.weight = _numbers(rows["weight"], torch.float32)
         self.lead, self.group = codes(rows["lead_id"]), codes(rows["group"])
         self.group_known = torch.from_numpy(rows["group"].is_not_null().to_numpy().copy())
         self.rate = torch.ones(len(rows))
+        signals = rows.select(signal.column for signal in table.crm.soft_signals)
+        self.signal, self.signal_known = _table(signals, len(rows))
         self.frozen: Frozen | None = None
 
     def __len__(self) -> int:
@@ -88,6 +91,13 @@ def codes(column: pl.Series) -> Tensor:
 def _numbers(column: pl.Series, dtype: torch.dtype) -> Tensor:
     """Nulls become 0: every reader also reads the mask that says where a value is known."""
     return torch.from_numpy(column.fill_null(0).to_numpy().copy()).to(dtype)
+
+
+def _table(columns: pl.DataFrame, rows: int) -> tuple[Tensor, Tensor]:
+    """[n s] float32 values of these columns, and where they are known."""
+    values = columns.fill_null(0).cast(pl.Float32).to_numpy().reshape(rows, -1)
+    known = columns.select(pl.all().is_not_null()).to_numpy().reshape(rows, -1)
+    return torch.from_numpy(values.copy()), torch.from_numpy(known.copy())
 
 
 def default_scoring_tokens(on_gpu: bool) -> int:

@@ -14,8 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from leadrank.preference.pair_losses import PairLoss, pair_loss, top_weight
 from leadrank.preference.pairs import Pairs
 from leadrank.preference.tiers import Tier
+
+TierMean = Literal["all", "present"]
+Reduction = Literal["mean", "released"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,36 +46,52 @@ class Reduced:
 
 
 def hierarchical_preference_loss(
-    score: Float[Tensor, " n"], pairs: Pairs, *, tiers: Sequence[Tier]
+    score: Float[Tensor, " n"],
+    pairs: Pairs,
+    *,
+    tiers: Sequence[Tier],
+    loss: PairLoss = "bradley_terry",
+    smoothing: float = 0.1,
+    gain: Float[Tensor, " n"] | None = None,
 ) -> Reduced:
-    """Sum the margin-aware Bradley-Terry loss of every pair, tier by tier.
+    """Sum the weighted loss of every pair, tier by tier.
 
-    `softplus(-(score[winner] - score[loser] - margin))` = `-log sigmoid(...)`, in fp32 or
-    better; finite for any finite score. Source: arXiv 2606.04387; the margin as in Llama 2's
-    reward model, arXiv 2307.09288. `tier_mean` gives the scalar.
+    `sum_p weight_p * loss(score[winner_p] - score[loser_p], margin_p)` over the pairs of each
+    tier; with Bradley-Terry the loss of arXiv 2606.04387. In fp32 or better; finite for any
+    finite score. `pair_losses` has the formulas, `tier_mean` gives the scalar.
 
     Args:
         score: logits [n].
-        pairs: rows of `score` and index into `tiers`, each [p].
-        tiers: their margins, in logits.
+        pairs: from `preference_pairs`, each [p].
+        tiers: what `pairs.tier` counts.
+        loss: bradley_terry, hinge, smoothed_bradley_terry, or top_weighted (Bradley-Terry, each
+            pair's weight times what swapping it would change of the batch's DCG).
+        smoothing: share of wrong preferences that smoothed_bradley_terry reckons with.
+        gain: what a row is worth in a list [n]; needed by top_weighted.
 
     Returns:
-        sum of losses and number of pairs, each [tiers]; sums are in [0, inf).
+        weighted sum of losses and sum of weights, each [tiers]; sums are in [0, inf).
+
+    Raises:
+        ValueError: for top_weighted without gain.
     """
     score = _accurate(score)
-    margin = score.new_tensor([tier.margin for tier in tiers])
-    lead = score[pairs.winner] - score[pairs.loser] - margin[pairs.tier]
+    winner, loser, tier = pairs.winner, pairs.loser, pairs.tier
+    weight = pairs.weight.to(score.dtype)
+    if loss == "top_weighted":
+        if gain is None:
+            raise ValueError("the loss top_weighted needs gain, e.g. 2^stage - 1")
+        weight = weight * top_weight(score, gain, winner, loser)
+    difference = score[winner] - score[loser]
+    each = pair_loss(loss, difference, pairs.margin.to(score.dtype), smoothing=smoothing)
     empty = score.new_zeros(len(tiers))
-    return Reduced(
-        total=empty.index_add(0, pairs.tier, -functional.logsigmoid(lead)),
-        count=empty.index_add(0, pairs.tier, torch.ones_like(lead)),
-    )
+    return Reduced(empty.index_add(0, tier, weight * each), empty.index_add(0, tier, weight))
 
 
 def tier_mean(
-    loss: Reduced, *, tiers: Sequence[Tier], over: Literal["all", "present"] = "all"
+    loss: Reduced, *, tiers: Sequence[Tier], over: TierMean = "all"
 ) -> Float[Tensor, ""]:
-    """Average each tier over its pairs, then the tiers by their weights.
+    """Average each tier over its pairs by their weights, then the tiers by theirs.
 
     `sum_t weight_t * mean_t / sum_t weight_t`, with mean_t = 0 for a tier without pairs. By
     default the denominator runs over all tiers, so a tier's pull does not depend on which other
@@ -128,9 +148,13 @@ def joint_loss(
     tiers: Sequence[Tier],
     pointwise_weight: float = 2.0,
     preference_weight: float = 1.0,
-    over: Literal["all", "present"] = "all",
+    over: TierMean = "all",
+    reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
     """Add the two losses, each a mean: `2.0 * BCE + 1.0 * HPRO` (arXiv 2606.04387).
+
+    With `reduction="released"` the pointwise loss is a sum, as in the released code of that
+    paper: at batch 32 a row's label then weighs 32 times as much against the pairs.
 
     Args:
         pointwise: from `pointwise_loss`.
@@ -139,12 +163,14 @@ def joint_loss(
         pointwise_weight: weight of the pointwise mean.
         preference_weight: weight of the preference mean.
         over: see `tier_mean`.
+        reduction: of the pointwise loss; pairs are always averaged.
 
     Returns:
         scalar in [0, inf).
     """
     pairwise = tier_mean(preference, tiers=tiers, over=over)
-    return pointwise_weight * pointwise.mean() + preference_weight * pairwise
+    labels = pointwise.mean() if reduction == "mean" else pointwise.total
+    return pointwise_weight * labels + preference_weight * pairwise
 
 
 def _accurate(score: Tensor) -> Tensor:

@@ -1,26 +1,33 @@
-"""Tiers: which stages of the funnel win over which, by what margin and weight."""
+"""Tiers: which rows win over which, by what margin and weight."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from leadrank.errors import UserError
-
-TierScheme = Literal["paper", "adjacent", "all_gaps", "at_least"]
 
 
 @dataclass(frozen=True)
 class Tier:
-    """One level of preference: a row of a winner stage is worth more than one of a loser stage.
+    """One level of preference: a winner is worth more than a loser.
+
+    A *hard* tier compares stages. A *soft* one (with a `signal`) compares rows of one stage:
+    those whose signal is above the threshold win over those at or below it; rows without a
+    known signal are in none of its pairs.
 
     Attributes:
         name: what reports and logs call it.
-        winner: stage indices, 0 = shallowest.
-        loser: stage indices, none of them a winner: so no pair ever holds both ways.
+        winner: stage indices, 0 = shallowest; of a soft tier, the stages that it looks at.
+        loser: stage indices, none of them a winner: so no pair ever holds both ways. A soft
+            tier has none.
         loser_lost: whether a loser must also be lost.
         margin: logits by which the winner should lead before the loss falls below log 2.
         weight: share of this tier in the mean over tiers, relative to the others.
+        margin_per_gap: logits added to `margin` for each stage between winner and loser.
+        loser_unknown: whether rows of unknown stage lose too. True only where nothing but the
+            final stage wins: that a row did not order is known even where its stage is not.
+        signal: index of the soft signal among those of the CRM file.
+        threshold: what the signal is compared with; null until `with_thresholds` fills it in.
 
     Raises:
         UserError: naming every field that is wrong.
@@ -28,20 +35,37 @@ class Tier:
 
     name: str
     winner: tuple[int, ...]
-    loser: tuple[int, ...]
+    loser: tuple[int, ...] = ()
     loser_lost: bool = False
     margin: float = 0.0
     weight: float = 1.0
+    margin_per_gap: float = 0.0
+    loser_unknown: bool = False
+    signal: int | None = None
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
-        problems = _problems(self)
+        problems = [*_side_problems(self), *_number_problems(self)]
         if problems:
             raise UserError("\n".join(f"tier {self.name!r}: {text}" for text in problems))
 
 
 @dataclass(frozen=True)
 class TierSpec:
-    """A tier as a user writes it in YAML: with the names of stages. Fields as in `Tier`."""
+    """A tier as a user writes it in YAML: with the names of stages and signals.
+
+    Args:
+        name: what reports and logs call it.
+        winner: stages that win; of a soft tier, those that it looks at (none: all).
+        loser: stages that lose; a soft tier has none.
+        loser_lost: whether a loser must also be lost.
+        margin: logits by which the winner should lead.
+        weight: share in the mean over tiers, relative to the others.
+        margin_per_gap: logits added for each stage between winner and loser.
+        loser_unknown: whether rows of unknown stage lose too; only to the final stage.
+        signal: column of a soft signal of the CRM file; makes the tier a soft one.
+        threshold: signals above it win; null takes the training rows' median.
+    """
 
     name: str
     winner: list[str] = field(default_factory=list)
@@ -49,58 +73,25 @@ class TierSpec:
     loser_lost: bool = False
     margin: float = 0.0
     weight: float = 1.0
+    margin_per_gap: float = 0.0
+    loser_unknown: bool = False
+    signal: str | None = None
+    threshold: float | None = None
 
 
-def tiers_of(
-    scheme: TierScheme, *, num_stages: int, has_lost: bool, margin_per_gap: float = 0.0
+def resolve_tiers(
+    specs: Sequence[TierSpec], stage_names: Sequence[str], signal_names: Sequence[str] = ()
 ) -> tuple[Tier, ...]:
-    """Build the tiers of a named scheme for a funnel of any depth, deepest winners first.
-
-    - `paper` (arXiv 2606.04387): *global*, the final stage over lost leads, margin 1.0 (over
-      every other known stage where the CRM has no lost rule); *key*, the last two stages over
-      the shallower ones, margin 0.5, where the funnel has three stages or more. The paper's
-      third tier, *soft* (leads of one stage by their soft signals), is not there yet.
-    - `adjacent`: each stage over the one below it.
-    - `all_gaps`: one tier for each two stages.
-    - `at_least`: for each stage but the shallowest, that stage or deeper over all shallower.
-
-    Args:
-        scheme: one of the above.
-        num_stages: the funnel's number of stages.
-        has_lost: whether the CRM file has a rule that tells lost leads.
-        margin_per_gap: logits for each stage between winner and loser; not for `paper`, which
-            has margins of its own.
-
-    Raises:
-        UserError: for an unknown scheme, fewer than two stages, or a margin given to `paper`.
-    """
-    _check_scheme(scheme, num_stages=num_stages, margin_per_gap=margin_per_gap)
-    final = num_stages - 1
-    if scheme == "paper":
-        return _paper(final, has_lost=has_lost)
-    if scheme == "at_least":
-        return tuple(
-            Tier(f">={k}", _stages(k, num_stages), _stages(0, k), margin=margin_per_gap)
-            for k in range(final, 0, -1)
-        )
-    return tuple(
-        Tier(f"{high}>{low}", (high,), (low,), margin=margin_per_gap * (high - low))
-        for high in range(final, 0, -1)
-        for low in range(high - 1, -1, -1)
-        if scheme == "all_gaps" or high - low == 1
-    )
-
-
-def resolve_tiers(specs: Sequence[TierSpec], stage_names: Sequence[str]) -> tuple[Tier, ...]:
-    """Turn tiers of named stages into tiers of stage indices.
+    """Turn tiers of named stages and signals into tiers of indices.
 
     Args:
         specs: the user's tiers.
         stage_names: the CRM file's stages, shallowest first.
+        signal_names: the columns of the CRM file's soft signals.
 
     Raises:
-        UserError: naming each unknown stage with the valid ones, each name given to two tiers,
-            and all that `Tier` refuses.
+        UserError: naming each unknown stage or signal with the valid ones, each name given to
+            two tiers, and all that `Tier` refuses.
     """
     names = [spec.name for spec in specs]
     problems = [
@@ -109,7 +100,7 @@ def resolve_tiers(specs: Sequence[TierSpec], stage_names: Sequence[str]) -> tupl
     tiers = []
     for spec in specs:
         try:
-            tiers.append(_resolve(spec, {name: k for k, name in enumerate(stage_names)}))
+            tiers.append(_resolve(spec, list(stage_names), list(signal_names)))
         except UserError as error:
             problems.append(str(error))
     if problems:
@@ -117,64 +108,61 @@ def resolve_tiers(specs: Sequence[TierSpec], stage_names: Sequence[str]) -> tupl
     return tuple(tiers)
 
 
-def _resolve(spec: TierSpec, index: dict[str, int]) -> Tier:
-    unknown = [name for name in [*spec.winner, *spec.loser] if name not in index]
-    if unknown:
-        raise UserError(
-            f"tier {spec.name!r}: no stage is called {', '.join(map(repr, unknown))}; "
-            f"the stages are {', '.join(map(repr, index))}"
-        )
+def _resolve(spec: TierSpec, stages: list[str], signals: list[str]) -> Tier:
+    problems = list(_unknown_names(spec, stages, signals))
+    if problems:
+        raise UserError("\n".join(f"tier {spec.name!r}: {text}" for text in problems))
+    soft = spec.signal is not None
+    winner = stages if soft and not spec.winner else spec.winner
     return Tier(
-        spec.name,
-        tuple(index[name] for name in spec.winner),
-        tuple(index[name] for name in spec.loser),
-        spec.loser_lost,
-        spec.margin,
-        spec.weight,
+        **{
+            **vars(spec),
+            "winner": tuple(stages.index(name) for name in winner),
+            "loser": tuple(stages.index(name) for name in spec.loser),
+            "signal": signals.index(spec.signal) if spec.signal is not None else None,
+        }
     )
 
 
-def _paper(final: int, *, has_lost: bool) -> tuple[Tier, ...]:
-    order = Tier("global", (final,), _stages(0, final), loser_lost=has_lost, margin=1.0)
-    if final < 2:
-        return (order,)
-    return (order, Tier("key", (final - 1, final), _stages(0, final - 1), margin=0.5))
-
-
-def _stages(start: int, stop: int) -> tuple[int, ...]:
-    return tuple(range(start, stop))
-
-
-def _problems(tier: Tier) -> list[str]:
-    both = sorted({*tier.winner} & {*tier.loser})
-    found = [
-        f"{side} has no stage; give at least one"
-        for side in ("winner", "loser")
-        if not getattr(tier, side)
-    ]
-    if both:
-        found.append(f"stage {both} is both winner and loser; keep it on one side")
-    if min([*tier.winner, *tier.loser], default=0) < 0:
-        found.append("a stage index is negative; 0 is the shallowest stage")
-    found += [
-        f"{name} is {value}; expected a finite number, 0 or more"
-        for name, value in (("margin", tier.margin), ("weight", tier.weight))
-        if not (math.isfinite(value) and value >= 0)
-    ]
-    return found
-
-
-def _check_scheme(scheme: str, *, num_stages: int, margin_per_gap: float) -> None:
-    schemes = TierScheme.__args__  # type: ignore[attr-defined]
-    problems = []
-    if scheme not in schemes:
-        problems.append(f"no tier scheme is called {scheme!r}; expected one of {schemes}")
-    if num_stages < 2:
-        problems.append(f"tiers need two stages or more; the funnel has {num_stages}")
-    if scheme == "paper" and margin_per_gap:
-        problems.append(
-            f"margin_per_gap is {margin_per_gap}, but the paper scheme has margins of its own; "
-            "drop it, or take the scheme adjacent, all_gaps or at_least"
+def _unknown_names(spec: TierSpec, stages: list[str], signals: list[str]) -> Iterator[str]:
+    unknown = [name for name in [*spec.winner, *spec.loser] if name not in stages]
+    if unknown:
+        yield (
+            f"no stage is called {', '.join(map(repr, unknown))}; "
+            f"the stages are {', '.join(map(repr, stages))}"
         )
-    if problems:
-        raise UserError("\n".join(problems))
+    if spec.signal is not None and spec.signal not in signals:
+        known = ", ".join(map(repr, signals)) or "none; declare it in the CRM file"
+        yield f"no soft signal is called {spec.signal!r}; the soft signals are {known}"
+    if spec.loser_unknown and spec.winner != stages[-1:]:
+        yield (
+            f"loser_unknown needs the final stage {stages[-1]!r} as its only winner: nothing "
+            "else is known to be missed by a row of unknown stage"
+        )
+
+
+def _side_problems(tier: Tier) -> Iterator[str]:
+    both = sorted({*tier.winner} & {*tier.loser})
+    if not tier.winner:
+        yield "winner has no stage; give at least one"
+    if tier.signal is None and not tier.loser:
+        yield "loser has no stage; give at least one"
+    if both:
+        yield f"stage {both} is both winner and loser; keep it on one side"
+    if min([*tier.winner, *tier.loser], default=0) < 0:
+        yield "a stage index is negative; 0 is the shallowest stage"
+    if tier.signal is not None and (tier.loser or tier.loser_lost or tier.loser_unknown):
+        yield "a soft tier compares rows of one stage; list its stages as winners, no losers"
+
+
+def _number_problems(tier: Tier) -> Iterator[str]:
+    for name in ("margin", "weight", "margin_per_gap"):
+        value = getattr(tier, name)
+        if not (math.isfinite(value) and value >= 0):
+            yield f"{name} is {value}; expected a finite number, 0 or more"
+    if tier.threshold is not None and not math.isfinite(tier.threshold):
+        yield f"threshold is {tier.threshold}; expected a finite number"
+    if tier.threshold is not None and tier.signal is None:
+        yield "a threshold needs a signal to compare with; name one, or drop the threshold"
+    if tier.loser_unknown and tier.margin_per_gap:
+        yield "rows of unknown stage have no gap; drop margin_per_gap or loser_unknown"

@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
@@ -14,8 +15,10 @@ from leadrank.funnel import Funnel, LeadTable, load_crm_file, read_lead_table
 from leadrank.model.base_model import cache_folder, resolve_base
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batches
+from leadrank.preference import Tier, with_thresholds
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.text import PromptTemplate, TokenStore, fit_template, tokenise
+from leadrank.training.follow_up import follow_up_weights
 from leadrank.training.root import data_root
 from leadrank.training.rows import PairedRows
 from leadrank.training.sampler import SamplerSettings, StageSampler
@@ -103,10 +106,27 @@ class LeadDataModule(L.LightningDataModule):
         """All rows as tensors."""
         return LeadRows(self.table, self.tokens, self.field_features)
 
+    @cached_property
+    def follow_up(self) -> NDArray[np.float32]:
+        """[rows] how much each row's outcome counts, by `preference.maturity`."""
+        return follow_up_weights(self.table, self.preference).numpy()
+
+    @cached_property
+    def tiers(self) -> tuple[Tier, ...]:
+        """What wins over what, thresholds learned on the training rows."""
+        train = self.positions("train")
+        return with_thresholds(
+            self.preference.resolve(self.funnel),
+            self.rows.signal[train],
+            self.rows.signal_known[train],
+        )
+
     def positions(self, part: str) -> NDArray[np.int64]:
-        """Positions of the mature rows of a part: the rows that are trained or measured on."""
-        rows = self.table.rows
-        return np.flatnonzero((rows["part"] == part).fill_null(False) & rows["mature"])
+        """Positions of a part's rows whose outcome counts: mature ones, save by `ipcw` or
+        `open_is_lost` in training.
+        """
+        inside = (self.table.rows["part"] == part).fill_null(False).to_numpy()
+        return np.flatnonzero(inside & (self.follow_up > 0))
 
     def setup(self, stage: str) -> None:
         """Reads everything now, so that a bad table ends the run before the model loads."""
@@ -121,10 +141,21 @@ class LeadDataModule(L.LightningDataModule):
             world_size=self._world_size,
         )
         self.rows.rate[train] = self.rows.rate.new_tensor(self._sampler.plan.rate)
+        self._weigh_follow_up(train)
+        left_out = self.preference.left_out(self.funnel)
+        if left_out and self._rank == 0:
+            print(left_out)
+
+    def _weigh_follow_up(self, train: NDArray[np.int64]) -> None:
+        """Training rows weigh what they stand for times what their outcome counts."""
+        self.rows.follow_up = torch.from_numpy(self.follow_up)
+        population = self.table.rows["weight"].to_numpy()[train]
+        weight = population * self.follow_up[train]
+        self.rows.weight[train] = self.rows.weight.new_tensor(weight)
 
     def train_dataloader(self) -> DataLoader:
         """Batches with pairs, drawn by stage and length."""
-        paired = PairedRows(self.rows, self.preference.resolve(self.funnel))
+        paired = PairedRows(self.rows, self.tiers, self.preference, self.seed)
         part = _Positions(paired, self.positions("train"))
         return DataLoader(
             part, sampler=self._sampler, batch_size=None, num_workers=self.workers,
