@@ -77,14 +77,36 @@ class LeadEncoder(nn.Module):
         revision: str | None = None,
     ) -> None:
         super().__init__()
+        from transformers import AutoConfig
+
         self.settings = settings
         self.base: BaseModel = resolve_base(settings.base, revision)
-        device = torch.device(device)
-        on_gpu = device.type == "cuda"
+        self._device = torch.device(device)
+        on_gpu = self._device.type == "cuda"
         self.compute = compute or (torch.bfloat16 if on_gpu else torch.float32)
-        trunk = _load_trunk(self.base, settings, device, self.compute)
-        self.width: int = trunk.config.hidden_size
-        self.trunk = _with_adapters(trunk, settings)
+        self._config = AutoConfig.from_pretrained(self.base.folder)
+        _cut_layers(self._config, settings)
+        self.width: int = self._config.hidden_size
+        if settings.adapt != "none":
+            self._load()
+
+    @property
+    def trunk(self) -> Any:
+        """The decoder. One without adapters is loaded when it is first read: where all its
+        vectors are kept on disk, a run never does.
+        """
+        if "trunk" not in self._modules:
+            self._load()
+        return self._modules["trunk"]
+
+    def _load(self) -> None:
+        # Weights that a pass without gradients loads must not be bound to such passes.
+        with torch.inference_mode(False):
+            trunk = _load_trunk(
+                self.base, self._config, self.settings, self._device, self.compute
+            )
+        # Straight into the modules: nn.Module would not assign over a property.
+        self._modules["trunk"] = _with_adapters(trunk, self.settings).train(self.training)
 
     def forward(
         self,
@@ -126,7 +148,7 @@ class LeadEncoder(nn.Module):
     @torch.no_grad()
     def reset_adapters(self) -> None:
         """Makes the adapters change nothing, as before training: their outer factor is zero."""
-        for name, parameter in self.trunk.named_parameters():
+        for name, parameter in self.named_parameters():
             if ".lora_B." in name:
                 parameter.zero_()
 
@@ -153,12 +175,14 @@ def pool(
 
 
 def _load_trunk(
-    base: BaseModel, settings: EncoderSettings, device: torch.device, compute: torch.dtype
+    base: BaseModel,
+    config: Any,
+    settings: EncoderSettings,
+    device: torch.device,
+    compute: torch.dtype,
 ) -> Any:
-    from transformers import AutoConfig, AutoModel, BitsAndBytesConfig
+    from transformers import AutoModel, BitsAndBytesConfig
 
-    config = AutoConfig.from_pretrained(base.folder)
-    _cut_layers(config, settings)
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

@@ -36,12 +36,21 @@ class Frozen:
 
     `prompt` [rows]: which distinct prompt each row has, -1 for rows that were not asked for;
     `features` [prompts d]; `states` [tokens d] or None; `offsets` [prompts + 1] into states.
+    `final`: nothing is adapted, so the vectors are the encoder's own and stay it.
     """
 
     prompt: NDArray[np.int64]
     features: NDArray[np.float32]
     states: NDArray[np.float32] | None
     offsets: NDArray[np.int64]
+    final: bool = False
+
+    def pooled(self, positions: NDArray[np.int64]) -> torch.Tensor | None:
+        """[n d] the encoder's vectors of these rows; None where they are not kept for good."""
+        prompts = self.prompt[positions]
+        if not self.final or (prompts < 0).any():
+            return None
+        return torch.from_numpy(self.features[prompts])
 
     def vectors(self) -> NDArray[np.float32]:
         """[rows d] pooled vectors; zero for rows that were not asked for."""
@@ -91,7 +100,8 @@ def compute_frozen(
     features, *states = (np.load(file, mmap_mode="r") for file in wanted)
     for file in wanted:
         file.touch()
-    return Frozen(prompt, np.array(features), states[0] if states else None, offsets)
+    final = encoder.settings.adapt == "none"
+    return Frozen(prompt, np.array(features), states[0] if states else None, offsets, final)
 
 
 def _wanted(

@@ -24,8 +24,14 @@ class LeadModel(nn.Module):
         self.head = head
 
     def forward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "n"]:
-        """Scores (logits) of the n leads of a batch."""
-        text = self.encoder(batch["input_ids"], batch["attention_mask"], batch.get("states"))
+        """Scores (logits) of the n leads of a batch.
+
+        With `vectors`, what the encoder would say of the leads, it is not asked.
+        """
+        text = batch.get("vectors")
+        if text is None:
+            ids, mask = batch["input_ids"], batch["attention_mask"]
+            text = self.encoder(ids, mask, batch.get("states"))
         return self.head(text, batch["fields"])
 
     def dense(self) -> "LeadModel":

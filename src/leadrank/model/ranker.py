@@ -189,7 +189,9 @@ class LeadRanker(L.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Unpacks the weights as they are now."""
-        self._scoring = [self.model.dense() if self.score_dense else self.model]
+        # A trunk that never changes is not asked: batches bring its vectors.
+        changes = self.encoder_settings.adapt != "none"
+        self._scoring = [self.model.dense() if self.score_dense and changes else self.model]
 
     def on_validation_epoch_end(self) -> None:
         """Frees the unpacked weights."""

@@ -58,8 +58,11 @@ class LeadRows(Dataset[dict[str, Any]]):
 
     def __getitem__(self, positions: NDArray[np.int64] | int) -> dict[str, Any]:
         index = torch.as_tensor(np.atleast_1d(positions))
-        ids, mask = pad([self.tokens[int(i)] for i in index])
         batch = {name: getattr(self, name)[index] for name in COLUMNS}
+        vectors = self.frozen.pooled(index.numpy()) if self.frozen is not None else None
+        if vectors is not None:
+            return {**batch, "vectors": vectors}
+        ids, mask = pad([self.tokens[int(i)] for i in index])
         batch |= {"input_ids": ids, "attention_mask": mask}
         states = self.frozen.batch(index.numpy()) if self.frozen is not None else None
         return batch if states is None else {**batch, "states": states}

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from leadrank.model.lead_model import LeadModel
 from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batches
 
-MODEL_INPUTS = ("input_ids", "attention_mask", "states", "fields")
+MODEL_INPUTS = ("input_ids", "attention_mask", "states", "vectors", "fields")
 
 
 @torch.inference_mode()
@@ -31,7 +31,8 @@ def score_rows(
     """
     was_training = model.training
     model.eval()
-    scorer = model.dense() if dense else model
+    read = rows.frozen is not None and rows.frozen.pooled(positions) is not None
+    scorer = model.dense() if dense and not read else model
     device = next(scorer.parameters()).device
     scores = np.empty(len(positions))
     max_tokens = max_tokens or default_scoring_tokens(device.type == "cuda")

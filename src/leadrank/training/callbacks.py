@@ -1,7 +1,5 @@
 """Callbacks of a run: the probe that starts the head, and the metrics of each validation."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
@@ -11,7 +9,8 @@ from torch import Tensor
 
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.frozen import compute_frozen
-from leadrank.model.probe import Probe, fit_probe
+from leadrank.model.kept_probe import kept_probe
+from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
 from leadrank.training.data import LeadDataModule
 from leadrank.training.metric import RankingMetric
@@ -36,14 +35,13 @@ class StartFromProbe(Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Runs before the first step; a resumed run keeps the weights that it was given."""
         ranker, data = _ours(trainer, pl_module)
-        # Rank 0 computes, the others read what it kept.
-        with _rank_zero_first(trainer):
-            frozen = compute_frozen(
-                ranker.model.encoder,
-                data.rows,
-                data.used_positions(),
-                max_tokens=data.scoring_tokens,
-            )
+        frozen = compute_frozen(
+            ranker.model.encoder,
+            data.rows,
+            data.used_positions(),
+            max_tokens=data.scoring_tokens,
+            together=True,
+        )
         data.rows.frozen = frozen
         text = frozen.vectors()
         fields = data.rows.fields.numpy()
@@ -63,7 +61,7 @@ class StartFromProbe(Callback):
         label, weight, lead = (column.numpy()[train] for column in columns)
         crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
         fit_on = (text[train], fields[train], crosses, label, weight, lead)
-        return fit_probe(*fit_on, read_text=data.crm.has_text)
+        return kept_probe(*fit_on, read_text=data.crm.has_text)
 
 
 class TrackMetrics(Callback):
@@ -107,18 +105,6 @@ class TrackMetrics(Callback):
                 pl_module.log(
                     f"val/{name}", value, prog_bar=name in ("auc", "average_precision")
                 )
-
-
-@contextmanager
-def _rank_zero_first(trainer: L.Trainer) -> Iterator[None]:
-    if not trainer.is_global_zero:
-        trainer.strategy.barrier()
-    try:
-        yield
-    finally:
-        # Also when rank 0 fails: the others must not wait for it for ever.
-        if trainer.is_global_zero:
-            trainer.strategy.barrier()
 
 
 def _ours(

@@ -1,0 +1,36 @@
+"""Fitted probes, kept on disk: a search over penalties takes up to a minute on a large table.
+
+joblib compares the function that it keeps, not what that calls; so the code of the probe is an
+argument here, and other code is another fit.
+"""
+
+import hashlib
+import inspect
+import warnings
+from typing import Any
+
+import joblib
+import sklearn
+
+from leadrank.model import crosses, probe
+from leadrank.model.base_model import cache_folder
+from leadrank.model.probe import Probe, fit_probe
+
+
+def kept_probe(*data: Any, **options: Any) -> Probe:
+    """`fit_probe` of the same arguments, from the cache where it is there."""
+    memory = joblib.Memory(cache_folder() / "probes", verbose=0)
+    with warnings.catch_warnings():
+        # A slow disk is no mistake.
+        warnings.filterwarnings("ignore", "Persisting input arguments took")
+        return memory.cache(_fit)(_code(), data, options)
+
+
+def _fit(code: str, data: tuple[Any, ...], options: dict[str, Any]) -> Probe:
+    return fit_probe(*data, **options)
+
+
+def _code() -> str:
+    """Changes when the probe's code or its library does."""
+    source = inspect.getsource(probe) + inspect.getsource(crosses) + sklearn.__version__
+    return hashlib.sha256(source.encode()).hexdigest()
