@@ -38,10 +38,8 @@ def random_batch(seed, rows=None):
 
 def slow_pairs(batch, tiers, *, scope="all", group_weight=1.0, per_winner=False):
     """(winner, loser, tier, margin, weight) of every pair, in order."""
-    rows = [
-        {key: column[i].tolist() for key, column in batch.items()}
-        for i in range(len(batch["stage"]))
-    ]
+    columns = [column.tolist() for column in batch.values()]
+    rows = [dict(zip(batch, values, strict=True)) for values in zip(*columns, strict=True)]
     found = []
     for t, tier in enumerate(tiers):
         for w, winner in enumerate(rows):

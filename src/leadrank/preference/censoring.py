@@ -10,7 +10,7 @@ def censoring_weights(
     event_days: Float[Tensor, " n"],
     followed_days: Float[Tensor, " n"],
     *,
-    horizon_days: float,
+    horizon_days: int,
     clip: float = 0.05,
     weight: Float[Tensor, " n"] | None = None,
 ) -> Float[Tensor, " n"]:

@@ -120,9 +120,9 @@ def pointwise_loss(
 ) -> Reduced:
     """Sum the binary cross-entropy of the logits, each row weighing weight / rate.
 
-    `w * (softplus(score) - label * score)` with w = weight / rate: dividing by how often the
-    sampler draws a row makes the mean estimate that of the unsampled table, whatever the
-    sampler prefers. Rows that must not count (not mature) come with weight 0.
+    `-w (y log sigmoid(s) + (1 - y) log sigmoid(-s))` with score s, label y, w = weight / rate:
+    dividing by how often the sampler draws a row makes the mean estimate that of the unsampled
+    table, whatever the sampler prefers. Rows that must not count come with weight 0.
 
     Args:
         score: logits [n].
@@ -135,9 +135,9 @@ def pointwise_loss(
     """
     score = _accurate(score)
     share = weight.to(score.dtype) / rate.to(score.dtype)
-    each = functional.binary_cross_entropy_with_logits(
-        score, label.to(score.dtype), reduction="none"
-    )
+    label = label.to(score.dtype)
+    # torch's own subtracts label * score, which costs a confident right score its digits.
+    each = -label * functional.logsigmoid(score) - (1 - label) * functional.logsigmoid(-score)
     return Reduced((share * each).sum(), share.sum())
 
 

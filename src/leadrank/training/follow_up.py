@@ -31,7 +31,7 @@ def follow_up_weights(table: LeadTable, settings: PreferenceSettings) -> Tensor:
             label,
             order,
             followed,
-            horizon_days=float(table.crm.horizon_days or 0),
+            horizon_days=table.crm.horizon_days or 0,
             clip=settings.censoring_clip,
             weight=population,
         ).float()
