@@ -8,11 +8,17 @@ import torch
 from tiny_leads import FIELD_WIDTH, batch, prompts, train_a_little
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
+from leadrank.errors import UserError
 from leadrank.funnel.funnel import Funnel
 from leadrank.model.encoder import EncoderSettings
 from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LeadRanker, LossSettings, OptimiserSettings, rate_factor
-from leadrank.preference import preference_pairs
+from leadrank.preference import (
+    Pairs,
+    hierarchical_preference_loss,
+    preference_pairs,
+    tier_mean,
+)
 
 
 @pytest.fixture
@@ -107,6 +113,67 @@ def test_the_joint_loss_of_four_leads(ranker):
     deep = (softplus(1 - s[0] + s[1]) + softplus(1 - s[0] + s[2])) / 2
     key = (softplus(0.5 - s[0] + s[1]) + softplus(0.5 - s[2] + s[1])) / 2
     torch.testing.assert_close(loss, 2 * pointwise + (deep + key) / 2)
+
+
+def test_each_quirk_of_the_released_code_changes_the_loss_as_it_says(ranker):
+    """Labels summed, rates left out, the mean over tiers with pairs: here the first has them.
+
+    Its two pairs are 0>1 and 0>2; by default the empty second tier halves them.
+    """
+    leads = with_pairs(ranker)
+    only = leads["pairs"].tier == 0
+    leads["pairs"] = Pairs(*(column[only] for column in leads["pairs"]))
+    with torch.no_grad():
+        s = ranker.model(leads)
+        each = binary_cross_entropy_with_logits(s, leads["label"], reduction="none")
+    share, weight = torch.tensor([0.25, 4.0, 2.0, 2.0]), leads["weight"]
+    mean = (share * each).sum() / share.sum()
+    deep = (softplus(1 - s[0] + s[1]) + softplus(1 - s[0] + s[2])) / 2
+    expected = {
+        LossSettings(): 2 * mean + deep / 2,
+        LossSettings(over="present"): 2 * mean + deep,
+        LossSettings(reduction="released"): 2 * (share * each).sum() + deep / 2,
+        LossSettings(inverse_rate=False): 2 * (weight * each).sum() / weight.sum() + deep / 2,
+    }
+    for settings, value in expected.items():
+        ranker.loss_settings = settings
+        torch.testing.assert_close(ranker.training_step(leads, 0), value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        LossSettings(pair_loss="hinge"),
+        LossSettings(pair_loss="smoothed_bradley_terry", smoothing=0.2),
+        LossSettings(pair_loss="top_weighted"),
+    ],
+)
+def test_the_pair_loss_that_is_set_is_the_one_that_trains(ranker, settings):
+    leads = with_pairs(ranker)
+    with torch.no_grad():
+        score = ranker.model(leads)
+        plain = ranker.training_step(leads, 0)
+        ranker.loss_settings = settings
+        found = ranker.training_step(leads, 0)
+        pairs = [
+            tier_mean(
+                hierarchical_preference_loss(
+                    score, leads["pairs"], tiers=ranker.tiers, loss=name,
+                    smoothing=settings.smoothing, gain=torch.tensor([3.0, 0.0, 1.0, 0.0]),
+                ),
+                tiers=ranker.tiers,
+            )
+            for name in ("bradley_terry", settings.pair_loss)
+        ]  # fmt: skip
+    torch.testing.assert_close(found - plain, pairs[1] - pairs[0])
+    assert found != plain
+
+
+def test_loss_settings_out_of_range_are_told_together():
+    with pytest.raises(UserError) as error:
+        LossSettings(pointwise=-1, preference=float("nan"), smoothing=0.5)
+    for name in ("pointwise", "preference", "smoothing"):
+        assert f"model.loss.{name}:" in str(error.value)
 
 
 def test_every_weight_that_trains_gets_a_gradient_of_the_loss_and_no_other(ranker):

@@ -18,6 +18,7 @@ from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batche
 from leadrank.preference import Tier, with_thresholds
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.text import PromptTemplate, TokenStore, fit_template, tokenise
+from leadrank.text.ngrams import NGrams
 from leadrank.training.follow_up import follow_up_weights
 from leadrank.training.root import data_root
 from leadrank.training.rows import PairedRows
@@ -102,6 +103,11 @@ class LeadDataModule(L.LightningDataModule):
         )
 
     @cached_property
+    def ngrams(self) -> NGrams:
+        """The words and word pairs of the mature training rows' text."""
+        return NGrams.fit(self.table.part("train").filter("mature"))
+
+    @cached_property
     def rows(self) -> LeadRows:
         """All rows as tensors."""
         return LeadRows(self.table, self.tokens, self.field_features)
@@ -130,6 +136,7 @@ class LeadDataModule(L.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Reads everything now, so that a bad table ends the run before the model loads."""
+        self.preference.resolve(self.funnel)  # refuses what the CRM file cannot give
         train = self.positions("train")
         self._sampler = StageSampler(
             self.rows.length[train],
