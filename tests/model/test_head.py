@@ -6,7 +6,7 @@ import torch
 
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.head import HeadSettings, ScoreHead
-from leadrank.model.probe import Probe, fit_probe
+from leadrank.model.probe import Penalties, Probe, fit_probe
 
 TEXT, FIELDS = 6, 3
 CROSSES = np.array([[0, 1], [0, 2]])
@@ -61,7 +61,8 @@ def test_the_formula():
     """0.5 * 2 + 0.25 * 4 + 0.5 * 0.25 * 8 + (2 - 1) / 4 * 8 + 3 = 8; the tower is zero."""
     probe = Probe(
         np.array([1.0], np.float32), np.array([4.0], np.float32), np.array([[0, 1]]),
-        np.array([2.0, 4.0, 8.0, 8.0], np.float32), 3.0, 1.0, 1.0, 1.0,
+        np.array([2.0, 4.0, 8.0, 8.0], np.float32), 3.0, np.zeros(0, np.float32),
+        Penalties(1.0, 1.0, 1.0, np.inf),
     )  # fmt: skip
     text, fields = torch.tensor([[2.0]]), torch.tensor([[0.5, 0.25]])
     head = ScoreHead(HeadSettings(), 1, 2, probe.crosses)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from leadrank.model import probe as probe_module
@@ -43,22 +44,27 @@ def probe_of(text, fields, label, weight, crosses=NO_CROSSES, **how):
 
 
 def one_penalty(monkeypatch, *penalties):
-    for name, penalty in zip(("FIELD", "CROSS", "TEXT"), penalties, strict=True):
+    names = ("FIELD", "CROSS", "TEXT", "NGRAM")
+    for name, penalty in zip(names, penalties, strict=True):
         monkeypatch.setattr(probe_module, f"{name}_PENALTIES", (penalty, penalty))
 
 
-@pytest.mark.parametrize("penalties", [(1.0, 5.0, 10.0), (10.0, 1.0, 5.0), (50.0, 50.0, 50.0)])
+@pytest.mark.parametrize(
+    "penalties", [(1.0, 5.0, 10.0, 2.0), (10.0, 1.0, 5.0, 30.0), (50.0,) * 4]
+)
 def test_each_block_has_its_own_penalty(monkeypatch, penalties):
     one_penalty(monkeypatch, *penalties)
     text, fields, label, weight = problem()
-    found = probe_of(text, fields, label, weight, np.array([[0, 1]]))
+    ngrams = csr_matrix(np.random.default_rng(5).integers(0, 2, (ROWS, 3)).astype(np.float32))
+    found = probe_of(text, fields, label, weight, np.array([[0, 1]]), ngrams=ngrams)
     scaled = (text - text.mean(0)) / text.std(0)
     product = fields[:, :1] * fields[:, 1:]
-    w, b = direct_fit([fields, product, scaled], label, weight / weight.mean(), penalties)
-    np.testing.assert_allclose(found.weight, w, atol=2e-3)
+    blocks = [fields, product, scaled, ngrams.toarray()]
+    w, b = direct_fit(blocks, label, weight / weight.mean(), penalties)
+    np.testing.assert_allclose([*found.weight, *found.ngram_weight], w, atol=2e-3)
     assert found.bias == pytest.approx(b, abs=2e-3)
-    expected = np.hstack([fields, product, scaled]) @ w + b
-    np.testing.assert_allclose(found.score(text, fields), expected, atol=5e-3)
+    expected = np.hstack(blocks) @ w + b
+    np.testing.assert_allclose(found.score(text, fields, ngrams), expected, atol=5e-3)
 
 
 def test_equal_penalties_are_those_of_scikit_learn():
@@ -66,7 +72,7 @@ def test_equal_penalties_are_those_of_scikit_learn():
     w, b = _fit([fields, fields[:, :0], text], label, weight, (4.0, np.inf, 4.0))
     other = LogisticRegression(C=1 / 4.0, tol=1e-8, max_iter=1000)
     other.fit(np.hstack([fields, text]), label, sample_weight=weight)
-    np.testing.assert_allclose(w, other.coef_[0], atol=1e-2)
+    np.testing.assert_allclose(np.concatenate(w), other.coef_[0], atol=1e-2)
     assert b == pytest.approx(other.intercept_[0], abs=1e-2)
 
 
@@ -77,7 +83,7 @@ def test_a_weight_of_three_is_three_rows():
     w, b = _fit(blocks, label, weight, penalties)
     repeated = [block[again] for block in blocks]
     w3, b3 = _fit(repeated, label[again], np.ones(len(again)), penalties)
-    np.testing.assert_allclose(w, w3, atol=2e-3)
+    np.testing.assert_allclose(np.concatenate(w), np.concatenate(w3), atol=2e-3)
     assert b == pytest.approx(b3, abs=2e-3)
 
 
@@ -85,7 +91,7 @@ def test_the_unit_of_the_weights_does_not_matter():
     text, fields, label, weight = problem()
     one, other = (probe_of(text, fields, label, weight * scale) for scale in (1, 1000))
     np.testing.assert_allclose(one.weight, other.weight, atol=1e-6)
-    assert one.text_penalty == other.text_penalty
+    assert one.penalties.text == other.penalties.text
 
 
 def test_the_penalty_that_holds_out_best_is_chosen(monkeypatch):
@@ -94,8 +100,8 @@ def test_the_penalty_that_holds_out_best_is_chosen(monkeypatch):
     text, fields, label, _ = problem()
     noise = np.random.default_rng(1).normal(size=(ROWS, 60))
     ones = np.ones(ROWS)
-    assert probe_of(noise, fields, label, ones).text_penalty >= 1e4
-    assert probe_of(text, fields, label, ones).text_penalty == 0.1
+    assert probe_of(noise, fields, label, ones).penalties.text >= 1e4
+    assert probe_of(text, fields, label, ones).penalties.text == 0.1
 
 
 def test_products_are_read_where_the_outcome_needs_them(monkeypatch):
@@ -107,33 +113,35 @@ def test_products_are_read_where_the_outcome_needs_them(monkeypatch):
     text, weight = np.zeros((400, 0), np.float32), np.ones(400)
     both = np.array([[0, 1]])
     with_products = probe_of(text, fields, label, weight, both)
-    assert with_products.cross_penalty == 1.0
+    assert with_products.penalties.products == 1.0
     score = with_products.score(text, fields)
     assert score[label == 1].min() > score[label == 0].max()
     unrelated = chance.integers(0, 2, 400).astype(np.float64)
-    assert probe_of(text, fields, unrelated, weight, both).cross_penalty == np.inf
+    assert probe_of(text, fields, unrelated, weight, both).penalties.products == np.inf
 
 
 def test_text_can_be_left_out_from_the_start_but_not_where_it_is_all_there_is():
     text, fields, label, weight = problem()
     found = probe_of(text, fields, label, weight, read_text=False)
-    assert found.text_penalty == np.inf
+    assert found.penalties.text == np.inf
     assert not found.weight[-TEXT:].any()
     alone = probe_of(text, fields[:, :0], label, weight, read_text=False)
-    assert alone.text_penalty < np.inf
+    assert alone.penalties.text < np.inf
 
 
 def test_the_search_ends_where_no_single_change_is_better():
     """(f - 2)^2 + (c - f)^2 / 2 + (t - c)^2 / 4: (3, 3, 3), (2, 2, 3), then (2, 2, 2)."""
-    choices = [(1.0, 2.0, 3.0)] * 3
+    choices = dict.fromkeys(("fields", "products", "text"), (1.0, 2.0, 3.0)) | {
+        "ngrams": (0.0,)
+    }
     asked = []
 
     def loss(tried):
         asked.append(tried)
-        f, c, t = tried
+        f, c, t, _ = tried
         return (f - 2) ** 2 + 0.5 * (c - f) ** 2 + 0.25 * (t - c) ** 2
 
-    assert _search(loss, choices) == (2.0, 2.0, 2.0)
+    assert _search(loss, choices) == (2.0, 2.0, 2.0, 0.0)
     assert len(asked) == len(set(asked)) < 27
 
 
@@ -142,7 +150,8 @@ def test_an_infinite_penalty_leaves_the_text_out():
     none = fields[:, :0]
     w, b = _fit([fields, none, text], label, weight, (2.0, np.inf, np.inf))
     without, b_without = _fit([fields, none, none], label, weight, (2.0, np.inf, np.inf))
-    np.testing.assert_array_equal(w, [*without, *np.zeros(TEXT)])
+    np.testing.assert_array_equal(w[0], without[0])
+    assert not w[2].any()
     assert b == b_without
 
 
@@ -173,7 +182,7 @@ def test_a_block_without_columns_is_left_out(absent):
     blocks[absent] = blocks[absent][:, :0]
     found = probe_of(*blocks.values(), label, weight)
     assert len(found.weight) == blocks["text"].shape[1] + blocks["fields"].shape[1]
-    assert getattr(found, "text_penalty" if absent == "text" else "field_penalty") == np.inf
+    assert getattr(found.penalties, absent) == np.inf
 
 
 def test_without_any_column_every_score_is_the_weighted_log_odds():

@@ -39,7 +39,12 @@ def batch(ids, fields=None):
     input_ids, mask = pad(ids)
     if fields is None:
         fields = torch.linspace(0, 1, len(ids) * FIELD_WIDTH).view(len(ids), FIELD_WIDTH)
-    return {"input_ids": input_ids, "attention_mask": mask, "fields": fields}
+    return {
+        "input_ids": input_ids,
+        "attention_mask": mask,
+        "fields": fields,
+        "wide": torch.zeros(len(ids)),
+    }
 
 
 def tiny(base, **settings):

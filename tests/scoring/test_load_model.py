@@ -40,7 +40,12 @@ def test_it_computes_in_the_runs_precision_and_not_the_devices(saved, compute):
     assert {t.dtype for t in learned if t.is_floating_point()} == {torch.float32}
     ids = torch.tensor([[5, 6, 7, 8]])
     fields = torch.zeros(1, loaded.features.width)
-    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "fields": fields}
+    batch = {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "fields": fields,
+        "wide": torch.zeros(len(ids)),
+    }
     with torch.inference_mode():
         assert loaded.model(batch).dtype == torch.float32
         # bfloat16 keeps 8 bits: about 1 in 256.

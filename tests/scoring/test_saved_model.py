@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import shutil
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -15,9 +16,11 @@ from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
+from leadrank.model.wide import WideBranch
 from leadrank.scoring.calibration import Calibration
 from leadrank.scoring.saved_model import SavedModel, load_model, save_model
 from leadrank.text import PromptTemplate
+from leadrank.text.ngrams import NGrams
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,14 @@ def score(model, width):
     mask = torch.ones_like(ids)
     mask[1, 9:] = 0
     fields = torch.linspace(0, 1, 4 * width).view(4, width)
-    return model({"input_ids": ids, "attention_mask": mask, "fields": fields})
+    return model(
+        {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "fields": fields,
+            "wide": torch.zeros(len(ids)),
+        }
+    )
 
 
 def test_a_reloaded_model_scores_as_the_one_in_memory(saved, tmp_path):
@@ -72,6 +82,16 @@ def test_what_reads_a_table_comes_back_too(saved, tmp_path):
         assert getattr(again, name) == getattr(saved, name), name
     assert again.crm.stage_names == saved.crm.stage_names
     assert again.crm.fields == saved.crm.fields
+
+
+@pytest.mark.parametrize(
+    "wide", [None, WideBranch(NGrams(("loan",), (1.5,)), np.array([0.1], np.float32))]
+)
+def test_the_wide_branch_comes_back_or_stays_away(saved, tmp_path, wide):
+    (tmp_path / "wide.json").write_text("left from another model", "utf-8")
+    save_model(tmp_path, dataclasses.replace(saved, wide=wide))
+    again = load_model(tmp_path).wide
+    assert (again and again.to_dict()) == (wide and wide.to_dict())
 
 
 def test_the_folder_holds_no_base_and_nothing_that_runs(saved, tmp_path):

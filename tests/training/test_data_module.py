@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from leadrank.errors import UserError
 from leadrank.preference import preference_pairs
@@ -106,16 +107,15 @@ def test_the_probe_sees_the_mature_training_rows_only(scattered, data_of):
     data = ready(data_of(scattered))
     text = np.random.default_rng(0).normal(size=(len(data.rows), 5)).astype(np.float32)
     fields = data.rows.fields.numpy()
-    before = StartFromProbe()._fit(data, text, fields)
+    before = StartFromProbe()._fit(data, text, fields, csr_matrix((len(text), 0)))
     others = np.setdiff1d(np.arange(len(data.rows)), data.positions("train"))
     text[others] = 1e6
     fields[others] = -1e6
     data.rows.label[others] = 1 - data.rows.label[others]
     data.rows.weight[others] = 1e6
-    after = StartFromProbe()._fit(data, text, fields)
+    after = StartFromProbe()._fit(data, text, fields, csr_matrix((len(text), 0)))
     np.testing.assert_array_equal(before.weight, after.weight)
-    assert before.text_penalty == after.text_penalty
-    assert before.field_penalty == after.field_penalty
+    assert before.penalties == after.penalties
 
 
 def test_a_part_without_orders_is_refused_by_name(small_crm, data_of):

@@ -23,11 +23,13 @@ class HeadSettings:
     Args:
         fields: read the numeric and categorical fields; false leaves all to the prompt, as
             the paper does.
+        wide: add a fixed score of the text's words and word pairs, fitted with the probe.
         hidden: width of the tower.
         dropout: dropout in the tower.
     """
 
     fields: bool = True
+    wide: bool = True
     hidden: int = 64
     dropout: float = 0.2
 

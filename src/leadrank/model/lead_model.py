@@ -26,13 +26,14 @@ class LeadModel(nn.Module):
     def forward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "n"]:
         """Scores (logits) of the n leads of a batch.
 
-        With `vectors`, what the encoder would say of the leads, it is not asked.
+        With `vectors`, what the encoder would say of the leads, it is not asked; `wide` is the
+        wide branch's part of the score.
         """
         text = batch.get("vectors")
         if text is None:
             ids, mask = batch["input_ids"], batch["attention_mask"]
             text = self.encoder(ids, mask, batch.get("states"))
-        return self.head(text, batch["fields"])
+        return self.head(text, batch["fields"]) + batch["wide"]
 
     def dense(self) -> "LeadModel":
         """A copy for no-grad passes: see `LeadEncoder.dense`; the head is shared."""

@@ -1,18 +1,20 @@
 """The penalised logistic probe: the honest first rival of fine-tuning, and where it starts.
 
-Text features outnumber the orders, fields do not, and products of two fields do again: so each
-of the three blocks has a penalty of its own, chosen by cross-validation over the training leads
-only. Text or products that do not help beside the fields are left out: that is an infinite
-penalty. What is given up: the penalties are searched block by block, not over the whole grid,
-which a fit of thousands of products would make slow.
+Fields are few beside the orders; products of two fields, the frozen trunk's vectors and n-grams
+of the text are many: so each of the four blocks has a penalty of its own, chosen by
+cross-validation over the training leads only. A block that does not help beside the others is
+left out: that is an infinite penalty. What is given up: the penalties are searched block by
+block, not over the whole grid, which a fit of thousands of products would make slow.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
@@ -22,23 +24,33 @@ from leadrank.model.crosses import crossed
 
 Array = NDArray[np.float32]
 Folds = list[tuple[NDArray, NDArray]]
-#: One L2 strength a block: fields, products of fields, text.
-Penalties = tuple[float, float, float]
+Block = Any  # an array, or a scipy matrix, which has no types
 
 FIELD_PENALTIES = (1.0, 3.0, 10.0, 30.0)
 CROSS_PENALTIES = (3e2, 1e3, 3e3, np.inf)
-TEXT_PENALTIES = (3e2, 1e3, 3e3, 1e4, 1e5, np.inf)
+TEXT_PENALTIES = (3e2, 1e3, 3e3, 1e4, np.inf)
+NGRAM_PENALTIES = (0.3, 1.0, 3.0, 10.0, np.inf)
 NUM_FOLDS = 5
 ROUNDS = 2
 
 
+class Penalties(NamedTuple):
+    """L2 strength of each block (1 / sigma^2 of a Gaussian prior on its weights).
+
+    Infinite where the block is not used.
+    """
+
+    fields: float
+    products: float
+    text: float
+    ngrams: float
+
+
 @dataclass(frozen=True)
 class Probe:
-    """A fitted probe: `score = weight . [fields, products, (text - mean) / scale] + bias`.
+    """`weight . [fields, products, (text - mean) / scale] + ngram_weight . ngrams + bias`.
 
-    `crosses` [c 2] are the columns of `fields` that are multiplied; the penalties are L2
-    strengths (1 / sigma^2 of a Gaussian prior on the weights), infinite where a block is not
-    used.
+    `crosses` [c 2] are the columns of `fields` that are multiplied.
     """
 
     text_mean: Array
@@ -46,15 +58,15 @@ class Probe:
     crosses: NDArray[np.int64]
     weight: Array
     bias: float
-    field_penalty: float
-    cross_penalty: float
-    text_penalty: float
+    ngram_weight: Array
+    penalties: Penalties
 
-    def score(self, text: Array, fields: Array) -> Array:
+    def score(self, text: Array, fields: Array, ngrams: csr_matrix | None = None) -> Array:
         """[n] logits."""
         scaled = (text - self.text_mean) / self.text_scale
         inputs = np.hstack([fields, crossed(fields, self.crosses), scaled])
-        return (inputs @ self.weight + self.bias).astype(np.float32)
+        wide = 0.0 if ngrams is None else ngrams @ self.ngram_weight
+        return (inputs @ self.weight + wide + self.bias).astype(np.float32)
 
 
 def fit_probe(
@@ -65,9 +77,10 @@ def fit_probe(
     weight: Array,
     lead: Array,
     *,
+    ngrams: csr_matrix | None = None,
     read_text: bool = True,
 ) -> Probe:
-    """Fits logistic regression on fields, their products and frozen text features.
+    """Fits logistic regression on fields, their products, frozen text vectors and n-grams.
 
     Args:
         text: pooled features of the frozen trunk [n d]; may have no columns.
@@ -76,7 +89,8 @@ def fit_probe(
         label: 0 or 1 [n].
         weight: rows of the population that each row stands for [n].
         lead: codes of the leads [n]; a lead's rows stay in one fold.
-        read_text: false leaves the text out from the start, where there are fields.
+        ngrams: sparse n-grams of the text [n v]; None: none.
+        read_text: false leaves the vectors out from the start, where there are fields.
 
     The penalties minimise the weighted log loss over five folds. Raises ValueError when the
     labels are all the same.
@@ -84,7 +98,9 @@ def fit_probe(
     if len(np.unique(label)) < 2:
         raise ValueError("a probe needs both orders and non-orders to learn from")
     mean, scale = text.mean(0), text.std(0) + 1e-6
-    blocks = [fields, crossed(fields, crosses), ((text - mean) / scale).astype(np.float32)]
+    scaled = ((text - mean) / scale).astype(np.float32)
+    wide = csr_matrix((len(label), 0), dtype=np.float32) if ngrams is None else ngrams
+    blocks: list[Block] = [fields, crossed(fields, crosses), scaled, wide]
     # Weights that sum to n leave the penalties' meaning alone.
     weight = weight / weight.mean()
     folds = _folds(label, lead)
@@ -92,41 +108,43 @@ def fit_probe(
         lambda tried: _fold_loss(blocks, label, weight, folds, tried),
         _choices(blocks, read_text=read_text),
     )
-    coefficients, bias = _fit([b.astype(np.float64) for b in blocks], label, weight, penalties)
+    exact = [block.astype(np.float64) for block in blocks]
+    coefficients, bias = _fit(exact, label, weight, penalties)
+    *dense, ngram_weight = (c.astype(np.float32) for c in coefficients)
     return Probe(
         mean.astype(np.float32),
         scale.astype(np.float32),
         crosses,
-        coefficients.astype(np.float32),
+        np.concatenate(dense),
         bias,
-        *penalties,
+        ngram_weight,
+        penalties,
     )
 
 
-def _choices(blocks: list[Array], *, read_text: bool) -> list[tuple[float, ...]]:
+def _choices(blocks: list[Block], *, read_text: bool) -> dict[str, tuple[float, ...]]:
     """The penalties to try for each block, the most cautious last."""
-    fields, products, text = (block.shape[1] > 0 for block in blocks)
+    fields, products, text, wide = (block.shape[1] > 0 for block in blocks)
     none = (np.inf,)
     texts = TEXT_PENALTIES if fields else TEXT_PENALTIES[:-1]
-    return [
-        FIELD_PENALTIES if fields else none,
-        CROSS_PENALTIES if products else none,
-        texts if text and (read_text or not fields) else none,
-    ]
+    return {
+        "fields": FIELD_PENALTIES if fields else none,
+        "products": CROSS_PENALTIES if products else none,
+        "text": texts if text and (read_text or not fields) else none,
+        "ngrams": NGRAM_PENALTIES if wide else none,
+    }
 
 
-def _search(loss: Callable[[Penalties], float], choices: list[tuple[float, ...]]) -> Penalties:
+def _search(
+    loss: Callable[[Penalties], float], choices: dict[str, tuple[float, ...]]
+) -> Penalties:
     """The best penalty of one block after the other, from the most cautious of each, twice."""
     remembered = cache(loss)
-    fields, products, text = choices
-    best = (fields[-1], products[-1], text[-1])
-    steps = ROUNDS * (
-        [lambda now, p=p: (p, now[1], now[2]) for p in fields]
-        + [lambda now, p=p: (now[0], p, now[2]) for p in products]
-        + [lambda now, p=p: (now[0], now[1], p) for p in text]
-    )
-    for step in tqdm(steps, desc="linear probe", unit="penalty", delay=2, ncols=80):
-        best = min(best, step(best), key=remembered)
+    best = Penalties(**{block: tried[-1] for block, tried in choices.items()})
+    steps = [(block, penalty) for block, tried in choices.items() for penalty in tried]
+    bar = tqdm(steps * ROUNDS, desc="linear probe", unit="penalty", delay=2, ncols=80)
+    for block, penalty in bar:
+        best = min(best, best._replace(**{block: penalty}), key=remembered)
     return best
 
 
@@ -139,7 +157,7 @@ def _folds(label: Array, lead: Array) -> Folds:
 
 
 def _fold_loss(
-    blocks: list[Array], label: Array, weight: Array, folds: Folds, penalties: Penalties
+    blocks: list[Block], label: Array, weight: Array, folds: Folds, penalties: Penalties
 ) -> float:
     total = 0.0
     for fit, held in folds:
@@ -147,8 +165,9 @@ def _fold_loss(
             continue
         learned = [block[fit] for block in blocks]
         coefficients, bias = _fit(learned, label[fit], weight[fit], penalties)
-        score = np.hstack([block[held] for block in blocks]) @ coefficients + bias
-        probability = 1 / (1 + np.exp(-score.astype(np.float64)))
+        parts = zip(blocks, coefficients, strict=True)
+        score = sum((block[held] @ c for block, c in parts), start=np.float64(bias))
+        probability = 1 / (1 + np.exp(-score))
         total += log_loss(
             label[held], probability, sample_weight=weight[held], normalize=False, labels=[0, 1]
         )
@@ -156,31 +175,26 @@ def _fold_loss(
 
 
 def _fit(
-    blocks: list[Array], label: Array, weight: Array, penalties: Penalties
-) -> tuple[Array, float]:
-    """One penalty for scikit-learn, by scaling each block with its own: w = s v, |v|^2 / 2.
+    blocks: list[Block], label: Array, weight: Array, penalties: Penalties
+) -> tuple[list[Array], float]:
+    """Each block's weights and the bias.
 
-    Blocks of infinite penalty are not read at all. Without any column it is the log-odds
-    alone, which scikit-learn would refuse.
+    One penalty for scikit-learn, by scaling each block with its own: w = s v, |v|^2 / 2. Blocks
+    of infinite penalty are not read at all. Without any column it is the log-odds alone, which
+    scikit-learn would refuse.
     """
-    used = [
-        np.isfinite(penalty) and b.shape[1] > 0
-        for b, penalty in zip(blocks, penalties, strict=True)
-    ]
+    pairs = list(zip(blocks, penalties, strict=True))
+    used = [np.isfinite(penalty) and block.shape[1] > 0 for block, penalty in pairs]
+    coefficients = [np.zeros(block.shape[1], np.float32) for block in blocks]
     if not any(used):
         rate = np.average(label, weights=weight)
-        width = sum(block.shape[1] for block in blocks)
-        return np.zeros(width, np.float32), float(np.log(rate / (1 - rate)))
-    shrink = [penalty**-0.5 for penalty in penalties]
-    scaled = [
-        b * b.dtype.type(s) for b, s, use in zip(blocks, shrink, used, strict=True) if use
-    ]
+        return coefficients, float(np.log(rate / (1 - rate)))
+    scaled = [b * b.dtype.type(p**-0.5) for (b, p), use in zip(pairs, used, strict=True) if use]
+    sparse = any(issparse(block) for block in scaled)
     model = LogisticRegression(C=1.0, max_iter=500, tol=1e-4)
-    model.fit(np.hstack(scaled), label, sample_weight=weight)
-    found = np.split(model.coef_[0], np.cumsum([b.shape[1] for b in scaled])[:-1])
-    parts = iter(found)
-    coefficients = [
-        next(parts) * s if use else np.zeros(b.shape[1])
-        for b, s, use in zip(blocks, shrink, used, strict=True)
-    ]
-    return np.concatenate(coefficients), float(model.intercept_[0])
+    inputs = hstack(scaled, format="csr") if sparse else np.hstack(scaled)
+    model.fit(inputs, label, sample_weight=weight)
+    found = np.split(model.coef_[0], np.cumsum([block.shape[1] for block in scaled])[:-1])
+    for place, weights in zip(np.flatnonzero(used), found, strict=True):
+        coefficients[place] = weights * penalties[place] ** -0.5
+    return coefficients, float(model.intercept_[0])

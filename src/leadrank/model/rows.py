@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("row_id", "lead", "group", "group_known", "fields", "label", "stage", "stage_known"),
-    *("lost", "mature", "follow_up", "weight", "rate", "signal", "signal_known"),
+    *("lost", "mature", "follow_up", "weight", "rate", "wide", "signal", "signal_known"),
 )
 PAD = 0  # any id: the attention mask says what counts
 
@@ -31,6 +31,8 @@ class LeadRows(Dataset[dict[str, Any]]):
         table: the lead table.
         tokens: its token ids, row by row.
         features: turns its fields into numbers.
+
+    `wide` is what the text's n-grams add to each score, 0 until somebody says otherwise.
     """
 
     def __init__(self, table: LeadTable, tokens: TokenStore, features: FieldFeatures) -> None:
@@ -49,6 +51,7 @@ class LeadRows(Dataset[dict[str, Any]]):
         self.lead, self.group = codes(rows["lead_id"]), codes(rows["group"])
         self.group_known = torch.from_numpy(rows["group"].is_not_null().to_numpy().copy())
         self.rate = torch.ones(len(rows))
+        self.wide = torch.zeros(len(rows))
         signals = rows.select(signal.column for signal in table.crm.soft_signals)
         self.signal, self.signal_known = _table(signals, len(rows))
         self.frozen: Frozen | None = None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 from transformers import AutoTokenizer
 
 from leadrank.errors import UserError
@@ -28,6 +29,8 @@ def score_table(saved: SavedModel, table: LeadTable, *, dense: bool = True) -> p
         raise UserError(f"{table.crm.name}: the table has no usable row to score")
     tokenizer = AutoTokenizer.from_pretrained(saved.model.encoder.base.folder)
     rows = LeadRows(table, tokenise(table, saved.template, tokenizer), saved.features)
+    if saved.wide is not None:
+        rows.wide = torch.from_numpy(saved.wide.score(table.rows))
     scores = score_rows(saved.model, rows, np.arange(len(rows)), dense=dense)
     return rank_predictions(
         table.rows.select(KEYS).with_columns(

@@ -18,17 +18,19 @@ from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
+from leadrank.model.wide import WideBranch
 from leadrank.scoring.calibration import Calibration
 from leadrank.text import PromptTemplate, load_template, save_template
 
 WEIGHTS, SETTINGS, CRM = "weights.safetensors", "model.yaml", "crm.yaml"
-FEATURES, CALIBRATION = "fields.json", "calibration.json"
+FEATURES, WIDE, CALIBRATION = "fields.json", "wide.json", "calibration.json"
 
 
 @dataclass(frozen=True)
 class SavedModel:
     """A model with all that it needs to read a table and to give probabilities.
 
+    `wide` is its wide branch, None where it has none.
     `base_rate` is the weighted order rate of the rows that the calibration was fitted on.
     """
 
@@ -38,6 +40,7 @@ class SavedModel:
     features: FieldFeatures
     calibration: Calibration
     base_rate: float
+    wide: WideBranch | None = None
 
 
 def save_model(folder: Path, saved: SavedModel) -> None:
@@ -53,11 +56,16 @@ def save_model(folder: Path, saved: SavedModel) -> None:
         "encoder": {**asdict(encoder), "lora_targets": list(encoder.lora_targets)},
         "head": asdict(model.head.settings),
         "base_rate": saved.base_rate,
+        "wide": saved.wide is not None,
     }
     (folder / SETTINGS).write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
     dump_crm_file(saved.crm, folder / CRM)
     save_template(saved.template, folder)
     (folder / FEATURES).write_text(json.dumps(saved.features.to_dict(), indent=1), "utf-8")
+    if saved.wide is not None:
+        (folder / WIDE).write_text(
+            json.dumps(saved.wide.to_dict(), ensure_ascii=False), "utf-8"
+        )
     saved.calibration.save(folder / CALIBRATION)
 
 
@@ -110,6 +118,7 @@ def load_model(
         features,
         Calibration.load(folder / CALIBRATION),
         float(settings["base_rate"]),
+        _load_wide(folder / WIDE) if settings["wide"] else None,
     )
 
 
@@ -121,6 +130,10 @@ def read_settings(folder: Path) -> dict:
             f"model/{SETTINGS}"
         )
     return yaml.safe_load((folder / SETTINGS).read_text("utf-8"))
+
+
+def _load_wide(file: Path) -> WideBranch:
+    return WideBranch.from_dict(json.loads(file.read_text("utf-8")))
 
 
 def _check_base(encoder: LeadEncoder, expected: dict, folder: Path) -> None:

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from leadrank.model.lead_model import LeadModel
 from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batches
 
-MODEL_INPUTS = ("input_ids", "attention_mask", "states", "vectors", "fields")
+MODEL_INPUTS = ("input_ids", "attention_mask", "states", "vectors", "fields", "wide")
 
 
 @torch.inference_mode()

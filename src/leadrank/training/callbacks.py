@@ -4,7 +4,9 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from leadrank.model.crosses import NO_CROSSES
@@ -12,6 +14,7 @@ from leadrank.model.frozen import compute_frozen
 from leadrank.model.kept_probe import kept_probe
 from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
+from leadrank.model.wide import WideBranch
 from leadrank.training.data import LeadDataModule
 from leadrank.training.metric import RankingMetric
 
@@ -22,12 +25,15 @@ NOT_LOGGED = ("n", "positives")
 class StartFromProbe(Callback):
     """Fits the probe on frozen features and starts the head as it.
 
-    Afterwards `probe` and `text_free` (the same without text) are the fitted probes, and
-    `scores[name]` their logits of every row of the table.
+    Afterwards `probe`, `text_free` (the same without text) and `words` (with the text's n-grams
+    alone) are the fitted probes, `wide` the probe's n-grams, and `scores[name]` the logits of
+    every row of the table.
     """
 
     probe: Probe
     text_free: Probe
+    words: Probe
+    wide: WideBranch | None
 
     def __init__(self) -> None:
         self.scores: dict[str, np.ndarray] = {}
@@ -46,22 +52,32 @@ class StartFromProbe(Callback):
         text = frozen.vectors()
         fields = data.rows.fields.numpy()
         read = fields if ranker.head_settings.fields else fields[:, :0]
-        self.text_free = self._fit(data, text[:, :0], fields)
-        self.probe = self._fit(data, text, read)
+        ngrams = data.ngrams.encode(data.table.rows)
+        none, wide = ngrams[:, :0], ngrams if ranker.head_settings.wide else ngrams[:, :0]
+        self.text_free = self._fit(data, text[:, :0], fields, none)
+        self.words = self._fit(data, text[:, :0], fields, ngrams)
+        self.probe = self._fit(data, text, read, wide)
         self.scores = {
-            "probe": self.probe.score(text, read),
-            "text_free": self.text_free.score(text[:, :0], fields),
+            "probe": self.probe.score(text, read, wide),
+            "text_free": self.text_free.score(text[:, :0], fields, none),
+            "words": self.words.score(text[:, :0], fields, ngrams),
         }
+        self.wide = None
+        if self.probe.ngram_weight.any():
+            self.wide = WideBranch(data.ngrams, self.probe.ngram_weight)
+            data.rows.wide = torch.from_numpy(self.wide.score(data.table.rows))
         if trainer.ckpt_path is None:
             ranker.model.head.start_from(self.probe)
 
-    def _fit(self, data: LeadDataModule, text: np.ndarray, fields: np.ndarray) -> Probe:
+    def _fit(
+        self, data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
+    ) -> Probe:
         train = data.positions("train")
         columns = (data.rows.label, data.rows.weight, data.rows.lead)
         label, weight, lead = (column.numpy()[train] for column in columns)
         crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
         fit_on = (text[train], fields[train], crosses, label, weight, lead)
-        return kept_probe(*fit_on, read_text=data.crm.has_text)
+        return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text)
 
 
 class TrackMetrics(Callback):

@@ -31,7 +31,7 @@ from leadrank.training.run_folder import Run, write_metrics
 Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
 CHOSEN_BY = "average_precision"
-RIVALS = ("lightgbm", "probe", "text_free", "finetuned")
+RIVALS = ("lightgbm", "probe", "text_free", "words", "finetuned")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def finish_run(folder: Path, trained: Trained) -> None:
         data.field_features,
         calibrations[selected],
         base_rate,
+        start.wide,
     )
     save_model(folder / "model", saved)
     predictions.write_parquet(folder / "predictions.parquet")
@@ -229,6 +230,7 @@ def _metrics(
             data, test, scores["lightgbm"], probability["lightgbm"][test]
         ),
         "text_free": blocks["text_free"],
+        "words": blocks["words"],
         "validation": _measure(data, validation, kept, probability[selected][validation]),
         "validation_by_model": {
             name: _measure(data, validation, score)[CHOSEN_BY] for name, score in scores.items()
