@@ -1,8 +1,8 @@
 """The lead encoder: the first layers of a 4-bit decoder with LoRA, pooled to one vector a lead.
 
-The only file that knows bitsandbytes and peft. What is given up: the language-model head is
-not loaded, and layers above `layers` never exist; for ranking, the middle of a small decoder is
-both cheaper and better than its end.
+The only file that knows bitsandbytes and peft. What is given up: layers above `layers` never
+exist; for ranking, the middle of a small decoder is both cheaper and better than its end. The
+language-model head is loaded only where an answer to a question is trained.
 """
 
 import copy
@@ -56,17 +56,22 @@ class EncoderSettings:
 class LeadEncoder(nn.Module):
     """Reads leads' token ids and gives one vector a lead.
 
+    `vocabulary` is the language-model head, where it was asked for.
+
     Args:
         settings: see `EncoderSettings`.
         device: where the base is quantised; bitsandbytes does it on arrival there.
         compute: dtype of the products; by default bfloat16 on a GPU and float32 on a CPU,
             where bfloat16 is slow or not there.
         revision: of a base from the Hugging Face hub; None takes the newest.
+        answers: load the language-model head too, frozen, for `words`.
 
     Raises:
         UserError: the base cannot be found, or `layers`, `adapt_from` or `lora_targets` do not
             fit it.
     """
+
+    vocabulary: nn.Module
 
     def __init__(
         self,
@@ -75,13 +80,14 @@ class LeadEncoder(nn.Module):
         *,
         compute: torch.dtype | None = None,
         revision: str | None = None,
+        answers: bool = False,
     ) -> None:
         super().__init__()
         from transformers import AutoConfig
 
         self.settings = settings
         self.base: BaseModel = resolve_base(settings.base, revision)
-        self._device = torch.device(device)
+        self._device, self._answers = torch.device(device), answers
         on_gpu = self._device.type == "cuda"
         self.compute = compute or (torch.bfloat16 if on_gpu else torch.float32)
         self._config = AutoConfig.from_pretrained(self.base.folder)
@@ -102,9 +108,16 @@ class LeadEncoder(nn.Module):
     def _load(self) -> None:
         # Weights that a pass without gradients loads must not be bound to such passes.
         with torch.inference_mode(False):
-            trunk = _load_trunk(
-                self.base, self._config, self.settings, self._device, self.compute
+            trunk, vocabulary = _load_trunk(
+                self.base,
+                self._config,
+                self.settings,
+                self._device,
+                self.compute,
+                answers=self._answers,
             )
+        if vocabulary is not None:
+            self.vocabulary = vocabulary
         # Straight into the modules: nn.Module would not assign over a property.
         self._modules["trunk"] = _with_adapters(trunk, self.settings).train(self.training)
 
@@ -118,13 +131,38 @@ class LeadEncoder(nn.Module):
 
         With `states`, those that enter layer `adapt_from`, the layers below are not run.
         """
+        hidden = self.hidden(input_ids, attention_mask, states)
+        return self.pool(hidden, attention_mask)
+
+    def hidden(
+        self,
+        input_ids: Int[Tensor, "n t"],
+        attention_mask: Int[Tensor, "n t"],
+        states: Float[Tensor, "n t d"] | None = None,
+    ) -> Float[Tensor, "n t d"]:
+        """The last hidden states, after the final norm."""
         if states is None:
-            hidden = self.trunk(
+            return self.trunk(
                 input_ids=input_ids, attention_mask=attention_mask, use_cache=False
             ).last_hidden_state
-        else:
-            hidden = upper_states(self.trunk, self.settings.adapt_from, states, attention_mask)
+        return upper_states(self.trunk, self.settings.adapt_from, states, attention_mask)
+
+    def pool(
+        self, hidden: Float[Tensor, "n t d"], attention_mask: Int[Tensor, "n t"]
+    ) -> Float[Tensor, "n d"]:
+        """One vector a lead, in float32; see the function `pool`."""
         return pool(hidden.float(), attention_mask, how=self.settings.pooling)
+
+    def words(
+        self, hidden: Float[Tensor, "n t d"], attention_mask: Int[Tensor, "n t"]
+    ) -> Float[Tensor, "n v"]:
+        """Logits of the token that would come after each lead's last one.
+
+        The language-model head reads one position of each lead, not all. With `layers` cut it
+        reads a middle layer through the final norm (the logit lens), which it was not trained
+        on. Decoders that rescale their logits afterwards (Gemma 2, Granite) are read unscaled.
+        """
+        return self.vocabulary(_at_last(hidden, attention_mask)).float()
 
     def dense(self, *, adapted: bool = True) -> "LeadEncoder":
         """A copy for no-grad passes, its weights unpacked and the adapters merged, once.
@@ -169,9 +207,14 @@ def pool(
     mask = attention_mask.to(states.dtype)
     if how == "mean":
         return torch.einsum("ntd,nt->nd", states, mask) / mask.sum(1, keepdim=True)
-    position = torch.arange(mask.shape[1], device=mask.device)
+    return _at_last(states, attention_mask)
+
+
+def _at_last(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """[n d] at the last token with mask 1, wherever the padding is."""
+    position = torch.arange(attention_mask.shape[1], device=attention_mask.device)
     last = (attention_mask * position).argmax(1)
-    return states[torch.arange(len(states), device=mask.device), last]
+    return hidden[torch.arange(len(hidden), device=hidden.device), last]
 
 
 def _load_trunk(
@@ -180,8 +223,11 @@ def _load_trunk(
     settings: EncoderSettings,
     device: torch.device,
     compute: torch.dtype,
-) -> Any:
-    from transformers import AutoModel, BitsAndBytesConfig
+    *,
+    answers: bool,
+) -> tuple[Any, nn.Module | None]:
+    """The frozen decoder, and its language-model head where it is wanted."""
+    from transformers import AutoModel, AutoModelForCausalLM, BitsAndBytesConfig
 
     quantisation = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -190,17 +236,19 @@ def _load_trunk(
         bnb_4bit_compute_dtype=compute,
     )
     with _quietly():
-        trunk = AutoModel.from_pretrained(
+        model = (AutoModelForCausalLM if answers else AutoModel).from_pretrained(
             base.folder,
             config=config,
             dtype=compute,
             device_map={"": device},
             quantization_config=quantisation if settings.quantisation == "nf4" else None,
         )
-    _switch_off_repacking(trunk)
+    _switch_off_repacking(model)
+    model.requires_grad_(False)
+    trunk: Any = model.base_model if answers else model
     if settings.gradient_checkpointing:
         trunk.activation_checkpointing_enable({"use_reentrant": False})
-    return trunk.requires_grad_(False).train()
+    return trunk.train(), model.get_output_embeddings() if answers else None
 
 
 def _cut_layers(config: object, settings: EncoderSettings) -> None:

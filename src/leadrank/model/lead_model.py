@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from leadrank.model.encoder import LeadEncoder
-from leadrank.model.head import ScoreHead
+from leadrank.model.head import HeadOutput, ScoreHead
 
 
 class LeadModel(nn.Module):
@@ -24,16 +24,22 @@ class LeadModel(nn.Module):
         self.head = head
 
     def forward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "n"]:
-        """Scores (logits) of the n leads of a batch.
+        """Scores (logits) of the n leads of a batch: what they are ranked by."""
+        return self.read(batch).score
+
+    def read(self, batch: Mapping[str, Tensor], *, words: bool = False) -> HeadOutput:
+        """All that the model says of a batch's n leads; with `words`, of their next token too.
 
         With `vectors`, what the encoder would say of the leads, it is not asked; `wide` is the
         wide branch's part of the score.
         """
-        text = batch.get("vectors")
-        if text is None:
-            ids, mask = batch["input_ids"], batch["attention_mask"]
-            text = self.encoder(ids, mask, batch.get("states"))
-        return self.head(text, batch["fields"]) + batch["wide"]
+        fields, wide = batch["fields"], batch["wide"]
+        if "vectors" in batch:
+            return self.head(batch["vectors"], fields, wide)
+        mask = batch["attention_mask"]
+        hidden = self.encoder.hidden(batch["input_ids"], mask, batch.get("states"))
+        output = self.head(self.encoder.pool(hidden, mask), fields, wide)
+        return output._replace(words=self.encoder.words(hidden, mask)) if words else output
 
     def dense(self) -> "LeadModel":
         """A copy for no-grad passes: see `LeadEncoder.dense`; the head is shared."""

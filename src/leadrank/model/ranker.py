@@ -1,6 +1,7 @@
 """The LightningModule: wires model, losses and optimiser; the maths is in the floors below."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from leadrank.errors import UserError
 from leadrank.funnel import Funnel
 from leadrank.model.encoder import EncoderSettings, LeadEncoder
-from leadrank.model.head import HeadSettings, ScoreHead
+from leadrank.model.head import HeadOutput, HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
 from leadrank.preference import (
     PairLoss,
@@ -23,8 +24,11 @@ from leadrank.preference import (
     joint_loss,
     pointwise_loss,
 )
+from leadrank.preference.answers import answer_loss
+from leadrank.preference.corn import corn_loss
 from leadrank.preference.losses import Reduction, TierMean
 from leadrank.preference.settings import PreferenceSettings
+from leadrank.text.answers import answer_ids
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,11 @@ class LossSettings:
     """The joint loss: its weights, the loss of a pair, and how each term is reduced.
 
     Args:
-        pointwise: weight of the binary cross-entropy.
+        pointwise: weight of the binary cross-entropy, or of the steps' with a corn head.
         preference: weight of the preference pairs; 0 trains on labels alone.
+        yes_no: weight of the answer, Yes or No, that the language-model head gives to the
+            question at the prompt's end (`data.prompt.suffix`); 0 does not load it. The paper
+            has 0.5.
         pair_loss: bradley_terry, hinge, smoothed_bradley_terry or top_weighted (Bradley-Terry
             weighted by what swapping the pair would change of the batch's DCG).
         smoothing: share of wrong preferences that smoothed_bradley_terry reckons with.
@@ -47,6 +54,7 @@ class LossSettings:
 
     pointwise: float = 2.0
     preference: float = 1.0
+    yes_no: float = 0.0
     pair_loss: PairLoss = "bradley_terry"
     smoothing: float = 0.1
     over: TierMean = "all"
@@ -56,8 +64,8 @@ class LossSettings:
     def __post_init__(self) -> None:
         problems = [
             f"model.loss.{name}: {value}, expected a finite number, 0 or more"
-            for name, value in (("pointwise", self.pointwise), ("preference", self.preference))
-            if not (math.isfinite(value) and value >= 0)
+            for name in ("pointwise", "preference", "yes_no")
+            if not (math.isfinite(value := getattr(self, name)) and value >= 0)
         ]
         if not 0 <= self.smoothing < 0.5:
             problems.append(f"model.loss.smoothing: {self.smoothing}, expected 0 to below 0.5")
@@ -97,6 +105,8 @@ class LeadRanker(L.LightningModule):
 
     model: LeadModel
     tiers: tuple[Tier, ...]
+    #: Tokens of Yes and No, where `loss.yes_no` trains them.
+    answers: tuple[int, int]
 
     # No default is shared between instances: the settings are frozen.
     def __init__(
@@ -109,6 +119,9 @@ class LeadRanker(L.LightningModule):
         score_dense: bool = True,
     ) -> None:
         super().__init__()
+        problems = list(_conflicts(encoder, head, loss))
+        if problems:
+            raise UserError("\n".join(problems))
         self.encoder_settings = encoder
         self.head_settings = head
         self.preference = preference
@@ -129,9 +142,12 @@ class LeadRanker(L.LightningModule):
     ) -> None:
         """Creates the model for one funnel and its field features, on its device."""
         self.tiers = self.preference.resolve(funnel)
-        encoder = LeadEncoder(self.encoder_settings, device)
+        encoder = LeadEncoder(
+            self.encoder_settings, device, answers=self.loss_settings.yes_no > 0
+        )
+        stages = len(funnel.stages)
         self.model = LeadModel(
-            encoder, ScoreHead(self.head_settings, encoder.width, field_width, crosses)
+            encoder, ScoreHead(self.head_settings, encoder.width, field_width, crosses, stages)
         )
 
     def configure_model(self) -> None:
@@ -139,6 +155,8 @@ class LeadRanker(L.LightningModule):
         if not hasattr(self, "model"):
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             self._check_fields_are_read(data)
+            if self.loss_settings.yes_no:
+                self.answers = answer_ids(data.tokens.template, data.tokenizer)
             device = self.trainer.strategy.root_device
             features = data.field_features
             self.build(data.funnel, features.width, features.cross_columns(), device)
@@ -157,12 +175,13 @@ class LeadRanker(L.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The joint loss of a batch; each lead is encoded once, whatever its pairs."""
-        score, settings = self.model(batch), self.loss_settings
+        settings = self.loss_settings
+        output = self.model.read(batch, words=settings.yes_no > 0)
         rate = batch["rate"] if settings.inverse_rate else torch.ones_like(batch["rate"])
-        pointwise = over_ranks(pointwise_loss(score, batch["label"], batch["weight"], rate))
+        pointwise = over_ranks(_label_loss(output, batch, rate))
         pairs = over_ranks(
             hierarchical_preference_loss(
-                score,
+                output.pairwise,
                 batch["pairs"],
                 tiers=self.tiers,
                 loss=settings.pair_loss,
@@ -179,13 +198,22 @@ class LeadRanker(L.LightningModule):
             over=settings.over,
             reduction=settings.reduction,
         )
-        size = len(score)
+        size = len(output.score)
+        if output.words is not None:
+            answer = over_ranks(self._answer_loss(output.words, batch, rate))
+            mean = settings.reduction == "mean"
+            loss = loss + settings.yes_no * (answer.mean() if mean else answer.total)
+            self.log("train/yes_no", answer.mean(), batch_size=size)
         self.log("train/loss", loss, prog_bar=True, batch_size=size)
         self.log("train/pointwise", pointwise.mean(), batch_size=size)
         for tier, mean, count in zip(self.tiers, pairs.mean(), pairs.count, strict=True):
             self.log(f"train/{tier.name}", mean, batch_size=size)
             self.log(f"train/{tier.name}_pairs", count, batch_size=size)
         return loss
+
+    def _answer_loss(self, words: Tensor, batch: dict[str, Any], rate: Tensor) -> Reduced:
+        yes, no = self.answers
+        return answer_loss(words, batch["label"], batch["weight"], rate, yes=yes, no=no)
 
     def on_validation_epoch_start(self) -> None:
         """Unpacks the weights as they are now."""
@@ -232,6 +260,32 @@ class LeadRanker(L.LightningModule):
             self.model.load_learned_state(learned)
         except ValueError as error:
             raise UserError(f"checkpoint: {error}") from error
+
+
+def _label_loss(output: HeadOutput, batch: dict[str, Any], rate: Tensor) -> Reduced:
+    """What the labels say of the logits that they train: of the steps, where there are some."""
+    label, weight = batch["label"], batch["weight"]
+    if output.steps is None:
+        return pointwise_loss(output.pointwise, label, weight, rate)
+    return corn_loss(output.steps, label, weight, rate, batch["stage"], batch["stage_known"])
+
+
+def _conflicts(
+    encoder: EncoderSettings, head: HeadSettings, loss: LossSettings
+) -> Iterator[str]:
+    """Settings of which one leaves another without effect."""
+    trained = {"pointwise": loss.pointwise, "pairwise": loss.preference}
+    if head.rank_by is not None and not trained[head.rank_by]:
+        term = "pointwise" if head.rank_by == "pointwise" else "preference"
+        yield (
+            f"model.head.rank_by: {head.rank_by}, but model.loss.{term} is 0 and nothing "
+            "trains that head; give the loss a weight, or rank by the other head"
+        )
+    if loss.yes_no and encoder.adapt == "none":
+        yield (
+            f"model.loss.yes_no: {loss.yes_no}, but with model.encoder.adapt: none the answer "
+            "has nothing to teach; take adapt: lora, or yes_no: 0"
+        )
 
 
 def over_ranks(loss: Reduced) -> Reduced:

@@ -92,6 +92,7 @@ def load_model(
             "base": base or settings["encoder"]["base"],
         }
     )
+    crm = load_crm_file(folder / CRM)
     features = FieldFeatures.from_dict(json.loads((folder / FEATURES).read_text("utf-8")))
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     revision = settings["base"]["revision"]
@@ -108,12 +109,13 @@ def load_model(
         encoder.width,
         features.width,
         features.cross_columns(),
+        len(crm.stages),
     )
     model = LeadModel(encoder, head.to(device))
     model.load_learned_state(load_file(folder / WEIGHTS))
     return SavedModel(
         model.eval(),
-        load_crm_file(folder / CRM),
+        crm,
         load_template(folder),
         features,
         Calibration.load(folder / CALIBRATION),

@@ -66,7 +66,7 @@ class StartFromProbe(Callback):
         if self.probe.ngram_weight.any():
             self.wide = WideBranch(data.ngrams, self.probe.ngram_weight)
             data.rows.wide = torch.from_numpy(self.wide.score(data.table.rows))
-        if trainer.ckpt_path is None:
+        if trainer.ckpt_path is None and ranker.head_settings.start == "probe":
             ranker.model.head.start_from(self.probe)
 
     def _fit(

@@ -86,11 +86,15 @@ class LeadDataModule(L.LightningDataModule):
     @cached_property
     def tokens(self) -> TokenStore:
         """The token ids of the table's prompts, from the cache where they are there."""
+        template = fit_template(self.prompt, self.table)
+        return tokenise(self.table, template, self.tokenizer, cache_folder() / "tokens")
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(resolve_base(self.base).folder)
-        template = fit_template(self.prompt, self.table)
-        return tokenise(self.table, template, tokenizer, cache_folder() / "tokens")
+        return AutoTokenizer.from_pretrained(resolve_base(self.base).folder)
 
     @cached_property
     def field_features(self) -> FieldFeatures:

@@ -139,10 +139,10 @@ def _select(data: LeadDataModule, scores: dict[str, Floats]) -> str:
 
 
 def _back_to_probe(trained: Trained) -> None:
-    """Makes the model the probe again: adapters that change nothing, the head as it began."""
+    """Makes the model the probe: adapters that change nothing, a head that scores like it."""
     model = trained.ranker.model
     model.encoder.reset_adapters()
-    model.head.start_from(trained.start.probe)
+    model.head = model.head.as_probe(trained.start.probe)
 
 
 def _calibrate(data: LeadDataModule, rows: Positions, score: Floats) -> Calibration:

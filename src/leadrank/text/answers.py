@@ -1,0 +1,28 @@
+"""The tokens of Yes and No after a closing question."""
+
+from transformers import PreTrainedTokenizerBase
+
+from leadrank.errors import UserError
+from leadrank.text.encode import part_ids
+from leadrank.text.prompt import PromptTemplate
+
+
+def answer_ids(template: PromptTemplate, tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """The first tokens of `Yes` and `No` where the prompt ends with a question: its suffix.
+
+    After a suffix that does not end in white space they begin with a space, as in running text.
+    Raises UserError without a suffix, or where the two answers begin alike.
+    """
+    if not template.suffix.strip():
+        raise UserError(
+            "model.loss.yes_no: there is no question to answer; end the prompt with one, e.g. "
+            '--data.prompt.suffix "Will this customer order? Answer:"'
+        )
+    space = "" if template.suffix[-1].isspace() else " "
+    yes, no = (part_ids(tokenizer, space + word)[0] for word in ("Yes", "No"))
+    if yes == no:
+        raise UserError(
+            f"model.loss.yes_no: the base's tokenizer begins {space + 'Yes'!r} and "
+            f"{space + 'No'!r} with the same token; end data.prompt.suffix in another way"
+        )
+    return yes, no
