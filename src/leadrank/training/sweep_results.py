@@ -78,6 +78,8 @@ def format_settings(file: SweepFile, table: pl.DataFrame) -> str:
     lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True))
              for row in rows]  # fmt: skip
     title = f"{file.metric.name} at the best epoch, {len(table)} settings, best first"
+    if table["trials"].n_unique() > 1:
+        title += "; fewer seeds last"
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
                      for line in [title, *lines])  # fmt: skip
 
