@@ -227,7 +227,7 @@ def test_bfloat16_scores_are_subtracted_in_float32():
 
 
 def test_pointwise_equals_torch_with_weights_over_rates():
-    for seed in range(1000):
+    for seed in range(100):
         g = torch.Generator().manual_seed(seed)
         score = torch.randn(5, generator=g, dtype=torch.float64) * 3
         label = torch.randint(0, 2, (5,), generator=g).double()

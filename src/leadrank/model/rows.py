@@ -100,10 +100,15 @@ def _numbers(column: pl.Series, dtype: torch.dtype) -> Tensor:
 
 
 def _table(columns: pl.DataFrame, rows: int) -> tuple[Tensor, Tensor]:
-    """[n s] float32 values of these columns, and where they are known."""
-    values = columns.fill_null(0).cast(pl.Float32).to_numpy().reshape(rows, -1)
-    known = columns.select(pl.all().is_not_null()).to_numpy().reshape(rows, -1)
-    return torch.from_numpy(values.copy()), torch.from_numpy(known.copy())
+    """[n s] values of these columns, and where they are known; s may be 0."""
+    values = columns.fill_null(0).to_numpy().astype(np.float32).reshape(rows, columns.width)
+    known = (
+        columns.select(pl.all().is_not_null())
+        .to_numpy()
+        .astype(bool)
+        .reshape(rows, columns.width)
+    )
+    return torch.from_numpy(values), torch.from_numpy(known)
 
 
 def default_scoring_tokens(on_gpu: bool) -> int:

@@ -91,19 +91,11 @@ def preference_pairs(
         row_weight = torch.ones(stage.shape, device=stage.device)
     usable = mature & (row_weight > 0)
     rows = _Rows(stage, usable & stage_known, usable & ~stage_known, lost, signal, signal_known)
-    sides = [_sides(rows, tier) for tier in tiers]
-    none = usable.new_zeros((0, len(stage)))
-    wins, loses = (
-        (torch.stack(side) for side in zip(*sides, strict=True)) if sides else (none, none)
-    )
     same_list = _same_list(stage, group, group_known)
     comparable = lead[:, None] != lead[None, :]
     if scope == "group":
         comparable = comparable & same_list
-    soft = torch.tensor([tier.signal is not None for tier in tiers], device=stage.device)
-    same_stage = (stage[:, None] == stage[None, :]) | ~soft.bool()[:, None, None]
-    mask = wins[:, :, None] & loses[:, None, :] & comparable & same_stage
-    tier, winner, loser = mask.nonzero().T
+    tier, winner, loser = _preferred(rows, comparable, tiers).nonzero().T
     weight = row_weight[winner] * row_weight[loser]
     if scope == "both":
         weight = torch.where(same_list[winner, loser], group_weight * weight, weight)
@@ -135,6 +127,19 @@ class _Rows(NamedTuple):
     lost: Tensor
     signal: Tensor | None
     signal_known: Tensor | None
+
+
+def _preferred(rows: _Rows, comparable: Tensor, tiers: Sequence[Tier]) -> Tensor:
+    """Whether a row wins over another in a tier [tiers n n]."""
+    if not tiers:
+        return comparable.new_zeros((0, *comparable.shape))
+    wins, loses = (
+        torch.stack(side) for side in zip(*(_sides(rows, t) for t in tiers), strict=True)
+    )
+    soft = wins.new_tensor([tier.signal is not None for tier in tiers])
+    same_stage = rows.stage[:, None] == rows.stage[None, :]
+    fits = comparable & (same_stage | ~soft[:, None, None])
+    return wins[:, :, None] & loses[:, None, :] & fits
 
 
 def _sides(rows: _Rows, tier: Tier) -> tuple[Tensor, Tensor]:
