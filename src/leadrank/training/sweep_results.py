@@ -77,11 +77,11 @@ def format_settings(file: SweepFile, table: pl.DataFrame) -> str:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True))
              for row in rows]  # fmt: skip
-    title = f"{file.metric.name} at the best epoch, {len(table)} settings, best first"
+    title = [f"{file.metric.name} at the best epoch, {len(table)} settings, best first"]
     if table["trials"].n_unique() > 1:
-        title += "; fewer seeds last"
+        title.append("(settings with fewer finished trials than others come last)")
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
-                     for line in [title, *lines])  # fmt: skip
+                     for line in [*title, *lines])  # fmt: skip
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
