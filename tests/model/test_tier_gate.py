@@ -2,7 +2,12 @@
 
 import pytest
 import torch
+from tiny_leads import FIELD_WIDTH, batch, prompts
 
+from leadrank.funnel import Funnel
+from leadrank.model.encoder import EncoderSettings
+from leadrank.model.head import HeadSettings
+from leadrank.model.ranker import LeadRanker, LossSettings
 from leadrank.model.tier_gate import TierGate
 from leadrank.preference import Reduced, Tier, hierarchical_preference_loss, preference_pairs
 from leadrank.preference.losses import pointwise_loss
@@ -64,3 +69,57 @@ def trained(gated):
 def test_a_misleading_tier_bends_the_score_unless_it_is_gated():
     """The feature speaks for an order; the heavy tier says the contrary."""
     assert trained(gated=False)[0] < 0 < 0.5 < trained(gated=True)[0]
+
+
+STAGE = torch.tensor([2, 0, 1, 0])
+
+
+@pytest.fixture
+def ranker_of(tiny_base):
+    """Untrained rankers that differ in nothing but the gate; `log` keeps what they log."""
+
+    def build(gated):
+        torch.manual_seed(0)
+        ranker = LeadRanker(
+            EncoderSettings(str(tiny_base), quantisation="none", layers=3, adapt_from=2),
+            HeadSettings(hidden=8, dropout=0.0),
+            loss=LossSettings(pointwise=2.0, preference=1.0, tier_gate=gated),
+        )
+        funnel = Funnel(("lead", "drive", "order"), has_lost=False, horizon_days=30)
+        ranker.build(funnel, FIELD_WIDTH)
+        ranker.logged = {}
+        ranker.log = lambda name, value, **_: ranker.logged.update(
+            {name: float(torch.as_tensor(value).detach())}
+        )
+        return ranker
+
+    return build
+
+
+def training_batch(ranker):
+    yes, one = torch.ones(4, dtype=torch.bool), torch.ones(4)
+    pairs = preference_pairs(STAGE, yes, ~yes, yes, torch.arange(4), tiers=ranker.tiers)
+    rows = {"label": (STAGE == 2).float(), "weight": one, "rate": one, "stage": STAGE}
+    return {**batch(prompts()), **rows, "pairs": pairs}
+
+
+def test_a_run_scales_each_tier_by_its_gate_and_logs_it(ranker_of, monkeypatch):
+    """With gates of 0 and 1/2: 2 BCE + (0 x global + 1/2 x key) / 2."""
+    ranker = ranker_of(gated=True)
+    monkeypatch.setattr(ranker._gate, "factors", lambda *_: torch.tensor([0.0, 0.5]))
+    loss = ranker.training_step(training_batch(ranker), 0)
+    logged = ranker.logged
+    expected = 2 * logged["train/pointwise"] + 0.25 * logged["train/key"]
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-6)
+    assert (logged["train/global_gate"], logged["train/key_gate"]) == (0.0, 0.5)
+
+
+def test_before_there_is_a_batch_to_compare_with_the_gate_is_open(ranker_of):
+    """So the first step is that of fixed weights, and the second is not."""
+    found = {}
+    for gated in (False, True):
+        ranker = ranker_of(gated)
+        leads = training_batch(ranker)
+        found[gated] = [float(ranker.training_step(leads, s).detach()) for s in range(2)]
+    assert found[True][0] == found[False][0]
+    assert found[True][1] < found[False][1]

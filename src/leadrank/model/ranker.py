@@ -16,6 +16,7 @@ from leadrank.funnel import Funnel
 from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.head import HeadOutput, HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
+from leadrank.model.tier_gate import TierGate
 from leadrank.preference import (
     PairLoss,
     Reduced,
@@ -50,6 +51,8 @@ class LossSettings:
             does, so that their weights depend on the batch size.
         inverse_rate: whether a label weighs the inverse of how often its row is drawn; false
             trains on the drawn mixture as the released code does, uncalibrated.
+        tier_gate: weigh each tier by how far its gradient agrees with that of the labels, and
+            not at all where it points the other way.
     """
 
     pointwise: float = 2.0
@@ -60,6 +63,7 @@ class LossSettings:
     over: TierMean = "all"
     reduction: Reduction = "mean"
     inverse_rate: bool = True
+    tier_gate: bool = False
 
     def __post_init__(self) -> None:
         problems = [
@@ -142,6 +146,7 @@ class LeadRanker(L.LightningModule):
     ) -> None:
         """Creates the model for one funnel and its field features, on its device."""
         self.tiers = self.preference.resolve(funnel)
+        self._gate = TierGate(len(self.tiers), device)
         encoder = LeadEncoder(
             self.encoder_settings, device, answers=self.loss_settings.yes_no > 0
         )
@@ -191,7 +196,7 @@ class LeadRanker(L.LightningModule):
         )
         loss = joint_loss(
             pointwise,
-            pairs,
+            self._gated(pairs, pointwise) if settings.tier_gate else pairs,
             tiers=self.tiers,
             pointwise_weight=settings.pointwise,
             preference_weight=settings.preference,
@@ -210,6 +215,14 @@ class LeadRanker(L.LightningModule):
             self.log(f"train/{tier.name}", mean, batch_size=size)
             self.log(f"train/{tier.name}_pairs", count, batch_size=size)
         return loss
+
+    def _gated(self, pairs: Reduced, pointwise: Reduced) -> Reduced:
+        """Tiers as far as they agree with the labels; their shares of the mean stay."""
+        weights = [p for p in self.model.head.parameters() if p.requires_grad]
+        factor = self._gate.factors(pairs.mean(), pairs.count > 0, pointwise.mean(), weights)
+        for tier, value in zip(self.tiers, factor, strict=True):
+            self.log(f"train/{tier.name}_gate", value)
+        return Reduced(pairs.total * factor, pairs.count)
 
     def _answer_loss(self, words: Tensor, batch: dict[str, Any], rate: Tensor) -> Reduced:
         yes, no = self.answers
