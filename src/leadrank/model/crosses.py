@@ -7,6 +7,7 @@ enough training rows hold, and a penalty of their own shrinks them (see `probe`)
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -39,4 +40,8 @@ def choose_crosses(
 
 def crossed(fields: Matrix, crosses: NDArray[np.int64] | Tensor) -> Matrix:
     """[n c] products of the columns [c 2] of `fields` [n f]."""
+    if isinstance(fields, Tensor):
+        # Several times as fast as torch's indexing of columns.
+        left, right = torch.as_tensor(crosses).unbind(1)
+        return fields.index_select(1, left) * fields.index_select(1, right)
     return fields[:, crosses[:, 0]] * fields[:, crosses[:, 1]]

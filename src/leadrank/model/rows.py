@@ -70,6 +70,11 @@ class LeadRows(Dataset[dict[str, Any]]):
         states = self.frozen.batch(index.numpy()) if self.frozen is not None else None
         return batch if states is None else {**batch, "states": states}
 
+    def cost(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[n] tokens that the model reads of these rows: 1 where their vectors are kept."""
+        kept = self.frozen is not None and self.frozen.pooled(positions) is not None
+        return np.ones(len(positions), np.int64) if kept else self.length[positions]
+
     def stratum(self) -> NDArray[np.int64]:
         """[rows] one code for each (label, stage known, stage, lost)."""
         return np.asarray(

@@ -31,12 +31,13 @@ def score_rows(
     """
     was_training = model.training
     model.eval()
-    read = rows.frozen is not None and rows.frozen.pooled(positions) is not None
-    scorer = model.dense() if dense and not read else model
+    cost = rows.cost(positions)
+    # Leads whose vectors are kept are one token each, and no weights are unpacked for them.
+    scorer = model.dense() if dense and (cost > 1).any() else model
     device = next(scorer.parameters()).device
     scores = np.empty(len(positions))
     max_tokens = max_tokens or default_scoring_tokens(device.type == "cuda")
-    batches = scoring_batches(rows.length[positions], max_tokens=max_tokens)
+    batches = scoring_batches(cost, max_tokens=max_tokens)
     with tqdm(total=len(positions), desc="scoring", unit="lead", delay=2, ncols=80) as bar:
         for batch in batches:
             inputs = rows[positions[batch]]

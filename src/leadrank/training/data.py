@@ -177,7 +177,7 @@ class LeadDataModule(L.LightningDataModule):
         """The mature validation rows without pairs, each once over all ranks."""
         positions = self.positions("validation")
         batches = scoring_batches(
-            self.rows.length[positions],
+            self.rows.cost(positions),
             max_tokens=self.scoring_tokens,
             rank=self._rank,
             world_size=self._world_size,
