@@ -9,7 +9,8 @@ import yaml
 
 from leadrank.model.encoder import EncoderSettings
 from leadrank.model.head import HeadSettings
-from leadrank.model.ranker import LossSettings, OptimiserSettings
+from leadrank.model.ranker import LossSettings
+from leadrank.model.schedule import OptimiserSettings
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.text import PromptTemplate
 from leadrank.training.sampler import SamplerSettings

@@ -12,7 +12,8 @@ from leadrank.errors import UserError
 from leadrank.funnel.funnel import Funnel
 from leadrank.model.encoder import EncoderSettings
 from leadrank.model.head import HeadSettings
-from leadrank.model.ranker import LeadRanker, LossSettings, OptimiserSettings, rate_factor
+from leadrank.model.ranker import LeadRanker, LossSettings
+from leadrank.model.schedule import OptimiserSettings, rate_factor
 from leadrank.preference import (
     Pairs,
     hierarchical_preference_loss,
@@ -68,20 +69,28 @@ def with_pairs(ranker):
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 97, 1000])
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 1.0])
 def test_the_rate_starts_above_0_peaks_at_1_and_the_last_step_moves(steps, warmup):
-    factors = [rate_factor(step, steps, warmup) for step in range(steps)]
+    settings = OptimiserSettings(warmup=warmup)
+    factors = [rate_factor(step, steps, settings) for step in range(steps)]
     assert min(factors) > 0
     assert max(factors) == 1
     peak = factors.index(1)
     assert np.all(np.diff(factors[: peak + 1]) > 0)
     assert np.all(np.diff(factors[peak:]) <= 0)
-    assert rate_factor(steps, steps, warmup) == 0
-    assert rate_factor(steps + 5, steps, warmup) == 0
+    assert [rate_factor(steps + k, steps, settings) for k in (0, 5)] == [0, 0]
 
 
 def test_the_rates_of_ten_steps():
     """Two steps up: 1/2, 2/2; then (10 - step) / 8."""
-    found = [rate_factor(step, 10, 0.2) for step in range(10)]
+    found = [rate_factor(step, 10, OptimiserSettings(warmup=0.2)) for step in range(10)]
     assert found == pytest.approx([0.5, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
+
+
+def test_the_literal_schedule_takes_no_notice_of_the_runs_length():
+    """Step k of 4,000 has k / 4000 of the rate; then each keeps 0.999 of the one before."""
+    literal = OptimiserSettings(schedule="literal")
+    for steps in (10, 100_000):
+        found = [rate_factor(step, steps, literal) for step in (0, 1999, 3999, 4000, 4692)]
+        assert found == pytest.approx([1 / 4000, 0.5, 1.0, 0.999, 0.999**693])
 
 
 def test_head_and_adapters_have_rates_of_their_own_and_hold_all_that_trains(ranker):

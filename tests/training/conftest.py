@@ -8,7 +8,7 @@ import pytest
 from leadrank import LeadDataModule, LeadRanker
 from leadrank.model.encoder import EncoderSettings
 from leadrank.model.head import HeadSettings
-from leadrank.model.ranker import OptimiserSettings
+from leadrank.model.schedule import OptimiserSettings
 from leadrank.text import PromptTemplate
 from leadrank.training.sampler import SamplerSettings
 

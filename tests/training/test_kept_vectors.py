@@ -9,7 +9,7 @@ from leadrank import LeadRanker
 from leadrank.model import encoder as encoder_module
 from leadrank.model.encoder import EncoderSettings
 from leadrank.model.head import HeadSettings
-from leadrank.model.ranker import OptimiserSettings
+from leadrank.model.schedule import OptimiserSettings
 from leadrank.scoring.score import score_rows
 from leadrank.training.callbacks import StartFromProbe
 

@@ -12,7 +12,7 @@ import lightning as L
 
 from leadrank import LeadDataModule, LeadRanker
 from leadrank.model.encoder import EncoderSettings
-from leadrank.model.ranker import OptimiserSettings
+from leadrank.model.schedule import OptimiserSettings
 from leadrank.text import PromptTemplate
 from leadrank.training.callbacks import StartFromProbe, TrackMetrics
 from leadrank.training.sampler import SamplerSettings

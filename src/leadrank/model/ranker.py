@@ -16,6 +16,7 @@ from leadrank.funnel import Funnel
 from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.head import HeadOutput, HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
+from leadrank.model.schedule import OptimiserSettings, rate_factor
 from leadrank.model.tier_gate import TierGate
 from leadrank.preference import (
     PairLoss,
@@ -77,23 +78,6 @@ class LossSettings:
             raise UserError("\n".join(problems))
 
 
-@dataclass(frozen=True)
-class OptimiserSettings:
-    """AdamW with linear warm-up and linear decay to zero over the run's own steps.
-
-    Args:
-        head_rate: learning rate of the head.
-        adapter_rate: learning rate of the adapters.
-        weight_decay: decoupled weight decay.
-        warmup: share of all steps that the rates rise.
-    """
-
-    head_rate: float = 1e-4
-    adapter_rate: float = 1e-4
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-
-
 class LeadRanker(L.LightningModule):
     """Trains a `LeadModel` on orders and preference pairs.
 
@@ -119,7 +103,7 @@ class LeadRanker(L.LightningModule):
         head: HeadSettings = HeadSettings(),  # noqa: B008
         preference: PreferenceSettings = PreferenceSettings(),  # noqa: B008
         loss: LossSettings = LossSettings(),
-        optimiser: OptimiserSettings = OptimiserSettings(),
+        optimiser: OptimiserSettings = OptimiserSettings(),  # noqa: B008
         score_dense: bool = True,
     ) -> None:
         super().__init__()
@@ -255,7 +239,7 @@ class LeadRanker(L.LightningModule):
         )
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: rate_factor(step, steps, settings.warmup)
+            optimiser, lambda step: rate_factor(step, steps, settings)
         )
         return [optimiser], [{"scheduler": schedule, "interval": "step"}]
 
@@ -308,14 +292,3 @@ def over_ranks(loss: Reduced) -> Reduced:
     count = loss.count.clone()
     torch.distributed.all_reduce(count)
     return Reduced(loss.total, count / torch.distributed.get_world_size())
-
-
-def rate_factor(step: int, steps: int, warmup: float) -> float:
-    """The share of the full rate at a step: up over `warmup`, then linearly down to zero.
-
-    Step 0 already moves, and so does the last one.
-    """
-    rising = max(1, round(warmup * steps))
-    if step < rising:
-        return (step + 1) / rising
-    return max(0.0, (steps - step) / max(1, steps - rising))
