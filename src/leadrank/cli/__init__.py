@@ -4,6 +4,7 @@ Exit code 2 is the user's mistake, said in one sentence; a traceback is ours.
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ RIVALS = "rivals.parquet"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # On some CPUs it tells of a faster kernel that it would fetch; nothing that a user can mend.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not words or words[0] in ("-h", "--help"):
         print(_usage())
         return 0
