@@ -12,6 +12,7 @@ from leadrank.preference import (
     with_thresholds,
 )
 from leadrank.preference.settings import PreferenceSettings
+from leadrank.preference.tiers import with_weights
 
 FUNNEL = Funnel(("contact", "visit", "won"), True, 30, ("minutes", "clicks"), True, True)
 
@@ -217,3 +218,18 @@ def test_settings_out_of_range_are_told_together():
         )  # fmt: skip
     names = ("margin_scale", "group_weight", "max_losers_per_winner", "censoring_clip")
     assert all(f"model.preference.{name}:" in str(error.value) for name in names)
+
+
+def test_weights_go_to_the_tiers_named_and_the_others_keep_theirs():
+    tiers = (Tier("a", (1,), (0,)), Tier("b", (2,), (1,), weight=3.0))
+    assert [tier.weight for tier in with_weights(tiers, {"a": 0.5})] == [0.5, 3.0]
+
+
+def test_a_weight_for_a_tier_that_is_not_there_is_refused_by_name():
+    with pytest.raises(UserError, match="no tier is called 'c'; the tiers are 'a'"):
+        with_weights((Tier("a", (1,), (0,)),), {"c": 1.0})
+
+
+def test_a_negative_weight_is_refused():
+    with pytest.raises(UserError, match="weight is -1"):
+        with_weights((Tier("a", (1,), (0,)),), {"a": -1.0})

@@ -26,7 +26,7 @@ def _violations(content: object) -> list[str]:
 
 
 def test_the_three_sweeps_are_there():
-    assert [path.stem for path in OURS] == ["encoder", "margins", "pairs"]
+    assert [path.stem for path in OURS] == ["encoder", "margins", "pairs", "weights"]
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)

@@ -10,7 +10,7 @@ from leadrank.funnel.funnel import Funnel
 from leadrank.preference.margins import MarginScheme, with_margins
 from leadrank.preference.pairs import PairScope
 from leadrank.preference.schemes import TierScheme, tiers_of
-from leadrank.preference.tiers import Tier, TierSpec, resolve_tiers
+from leadrank.preference.tiers import Tier, TierSpec, resolve_tiers, with_weights
 
 Maturity = Literal["mature", "ipcw", "open_is_lost"]
 
@@ -26,6 +26,8 @@ class PreferenceSettings:
             between winner and loser (linear).
         margin_scale: logits of uniform, logits per stage of linear, a factor for tier.
         tiers: tiers of one's own with the stage names of the CRM file; they replace the scheme.
+        tier_weights: weight of each tier named, in place of its own; 0 drops the tier. The mean
+            over tiers divides by their sum, so only their ratios matter.
         pair_scope: pair all rows of a batch (all), those of one list (group), or all with
             weight 1 and those of one list with `group_weight` (both).
         group_weight: weight of a pair within a list where the scope is both.
@@ -44,6 +46,7 @@ class PreferenceSettings:
     margins: MarginScheme = "tier"
     margin_scale: float = 1.0
     tiers: list[TierSpec] = field(default_factory=list)
+    tier_weights: dict[str, float] = field(default_factory=dict)
     pair_scope: PairScope = "all"
     group_weight: float = 1.0
     max_losers_per_winner: int | None = None
@@ -70,6 +73,7 @@ class PreferenceSettings:
                 has_lost=funnel.has_lost,
                 has_signal=bool(funnel.soft_signals),
             )
+        tiers = with_weights(tiers, self.tier_weights)
         return with_margins(tiers, self.margins, scale=self.margin_scale)
 
     def left_out(self, funnel: Funnel) -> str | None:

@@ -1,8 +1,8 @@
 """Tiers: which rows win over which, by what margin and weight."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from leadrank.errors import UserError
 
@@ -106,6 +106,23 @@ def resolve_tiers(
     if problems:
         raise UserError("\n".join(problems))
     return tuple(tiers)
+
+
+def with_weights(tiers: Sequence[Tier], weights: Mapping[str, float]) -> tuple[Tier, ...]:
+    """The same tiers with the weights that are named, each 0 or more.
+
+    Raises:
+        UserError: for a name that no tier has, or a weight that none can have.
+    """
+    names = [tier.name for tier in tiers]
+    unknown = [name for name in weights if name not in names]
+    if unknown:
+        raise UserError(
+            "model.preference.tier_weights: no tier is called "
+            f"{', '.join(map(repr, unknown))}; "
+            f"the tiers are {', '.join(map(repr, names))}"
+        )
+    return tuple(replace(tier, weight=weights.get(tier.name, tier.weight)) for tier in tiers)
 
 
 def _resolve(spec: TierSpec, stages: list[str], signals: list[str]) -> Tier:
