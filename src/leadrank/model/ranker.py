@@ -278,6 +278,12 @@ def _conflicts(
             f"model.head.rank_by: {head.rank_by}, but model.loss.{term} is 0 and nothing "
             "trains that head; give the loss a weight, or rank by the other head"
         )
+    if loss.tier_gate and head.kind == "separate":
+        yield (
+            "model.loss.tier_gate: true compares the gradients of pairs and labels on the "
+            "head, and separate heads share none of it, so no pair would count; take "
+            "tier_gate: false, or kind: shared"
+        )
     if loss.yes_no and encoder.adapt == "none":
         yield (
             f"model.loss.yes_no: {loss.yes_no}, but with model.encoder.adapt: none the answer "
