@@ -123,3 +123,19 @@ def test_before_there_is_a_batch_to_compare_with_the_gate_is_open(ranker_of):
         found[gated] = [float(ranker.training_step(leads, s).detach()) for s in range(2)]
     assert found[True][0] == found[False][0]
     assert found[True][1] < found[False][1]
+
+
+def test_a_resumed_run_goes_on_with_its_gate(ranker_of):
+    """Through a checkpoint: the next factors are those of the run that was not cut off."""
+    ranker, resumed = ranker_of(gated=True), ranker_of(gated=True)
+    leads = training_batch(ranker)
+    for step in range(3):
+        ranker.training_step(leads, step)
+    checkpoint = {}
+    ranker.on_save_checkpoint(checkpoint)
+    resumed.on_load_checkpoint(checkpoint)
+    ranker.training_step(leads, 3)
+    resumed.training_step(leads, 3)
+    gates = {name: value for name, value in ranker.logged.items() if name.endswith("_gate")}
+    assert 0 < gates["train/global_gate"] < 1
+    assert gates.items() <= resumed.logged.items()

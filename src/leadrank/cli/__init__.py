@@ -27,7 +27,7 @@ RIVALS = "rivals.parquet"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # On some CPUs it tells of a faster kernel that it would fetch; nothing that a user can mend.
+    # On some CPUs it tells of a faster kernel that it would fetch: nothing a user can mend.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not words or words[0] in ("-h", "--help"):
         print(_usage())

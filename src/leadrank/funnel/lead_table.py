@@ -75,8 +75,8 @@ def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> Le
 
     With `labelled=False` (rows to score) the columns that only training needs are not read and
     may be absent: stage, label, part, soft signals and days are null, mature is false, weight
-    is 1, and a snapshot may be later than the extract. Raises UserError for absent files or columns,
-    and for more unusable rows than `max_unusable`.
+    is 1, and a snapshot may be later than the extract. Raises UserError for absent files or
+    columns, and for more unusable rows than `max_unusable`.
     """
     with open_source(crm, root) as source:
         raw, present = read_rows(crm, source, labelled)

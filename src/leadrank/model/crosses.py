@@ -14,8 +14,8 @@ from torch import Tensor
 #: A product that fewer training rows hold (in sum) cannot be learned.
 LEAST_ROWS = 10.0
 MOST_CROSSES = 4096
-#: Products times training rows; as float32 this is one GiB.
-MOST_VALUES = 2**28
+#: Products times training rows; a fit holds some seven copies, 2 GiB in all.
+MOST_VALUES = 2**26
 
 NO_CROSSES = np.zeros((0, 2), np.int64)
 

@@ -126,7 +126,7 @@ class FieldFeatures:
             tuple(
                 CategoricalCode(d["column"], tuple(d["levels"])) for d in data["categorical"]
             ),
-            tuple((left, right) for left, right in data["crosses"]),
+            tuple((left, right) for left, right in data.get("crosses", ())),
         )
 
 

@@ -10,6 +10,8 @@ import warnings
 from typing import Any
 
 import joblib
+import numpy
+import scipy
 import sklearn
 
 from leadrank.model import crosses, probe
@@ -32,5 +34,6 @@ def _fit(code: str, data: tuple[Any, ...], options: dict[str, Any]) -> Probe:
 
 def _code() -> str:
     """Changes when the probe's code or its library does."""
-    source = inspect.getsource(probe) + inspect.getsource(crosses) + sklearn.__version__
-    return hashlib.sha256(source.encode()).hexdigest()
+    source = inspect.getsource(probe) + inspect.getsource(crosses)
+    libraries = " ".join(library.__version__ for library in (numpy, scipy, sklearn))
+    return hashlib.sha256((source + libraries).encode()).hexdigest()

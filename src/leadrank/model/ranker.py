@@ -248,6 +248,7 @@ class LeadRanker(L.LightningModule):
         checkpoint["state_dict"] = {
             f"model.{name}": tensor for name, tensor in self.model.learned_state().items()
         }
+        checkpoint["tier_gate"] = self._gate.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses a checkpoint that lacks a trained weight, which would stay random."""
@@ -257,6 +258,7 @@ class LeadRanker(L.LightningModule):
             self.model.load_learned_state(learned)
         except ValueError as error:
             raise UserError(f"checkpoint: {error}") from error
+        self._gate.load_state(checkpoint["tier_gate"])
 
 
 def _label_loss(output: HeadOutput, batch: dict[str, Any], rate: Tensor) -> Reduced:

@@ -2,10 +2,13 @@
 
 The gradients are those of the head's weights alone: they cost a pass through the head for each
 tier, where those of the adapters would cost a whole backward pass. The pointwise gradient is
-that of the batch before, so of other leads.
+that of the batch before, so of other leads, but for orders so scarce that both hold them.
+
+Where the head starts as the probe, labels have nothing left to ask of it: their gradient is
+noise, and the gate all but closes on every tier, good or bad.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -24,6 +27,19 @@ class TierGate:
         self.cosine = torch.zeros(tiers, device=device)
         self.seen = torch.zeros(tiers, device=device)
         self._before: Tensor | None = None
+
+    def state(self) -> dict[str, Tensor | None]:
+        """What a resumed run goes on from."""
+        return {"cosine": self.cosine, "seen": self.seen, "before": self._before}
+
+    def load_state(self, state: Mapping[str, Tensor | None]) -> None:
+        """Goes on from what `state` gave."""
+        device = self.cosine.device
+        cosine, seen, before = (state[name] for name in ("cosine", "seen", "before"))
+        assert cosine is not None
+        assert seen is not None
+        self.cosine, self.seen = cosine.to(device), seen.to(device)
+        self._before = None if before is None else before.to(device)
 
     def factors(
         self,

@@ -120,7 +120,7 @@ def load_model(
         features,
         Calibration.load(folder / CALIBRATION),
         float(settings["base_rate"]),
-        _load_wide(folder / WIDE) if settings["wide"] else None,
+        _load_wide(folder / WIDE) if settings.get("wide") else None,
     )
 
 

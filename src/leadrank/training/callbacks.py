@@ -54,9 +54,11 @@ class StartFromProbe(Callback):
         read = fields if ranker.head_settings.fields else fields[:, :0]
         ngrams = data.ngrams.encode(data.table.rows)
         none, wide = ngrams[:, :0], ngrams if ranker.head_settings.wide else ngrams[:, :0]
+        # Every rank must start as the same probe, also one whose libraries round otherwise.
+        agreed = trainer.strategy.broadcast
         self.text_free = self._fit(data, text[:, :0], fields, none)
         self.words = self._fit(data, text[:, :0], fields, ngrams)
-        self.probe = self._fit(data, text, read, wide)
+        self.probe = agreed(self._fit(data, text, read, wide))
         self.scores = {
             "probe": self.probe.score(text, read, wide),
             "text_free": self.text_free.score(text[:, :0], fields, none),
