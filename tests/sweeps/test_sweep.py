@@ -85,10 +85,20 @@ def test_a_deleted_trial_is_run_again_under_its_number(sweep_file):
 def test_another_file_or_other_flags_need_another_folder(sweep_file):
     path = sweep_file({"loss": {"values": [0.1]}})
     run_sweep(_sweep(path))
-    with pytest.raises(UserError, match="another version of the sweep file or of other"):
+    with pytest.raises(UserError, match="another version of the sweep file"):
         run_sweep(_sweep(path, flags=("--other=1",)))
-    with pytest.raises(UserError, match="another version of the sweep file or of other"):
+    with pytest.raises(UserError, match="another version of the sweep file"):
         run_sweep(_sweep(sweep_file({"loss": {"values": [0.1, 0.2]}})))
+
+
+@pytest.mark.parametrize("changed", ["plain.yaml", "base.yaml", "data/shop.yaml"])
+def test_so_does_another_content_of_the_files_that_it_names(workshop, sweep_file, changed):
+    path = sweep_file({"loss": {"values": [0.1]}})
+    run_sweep(_sweep(path))
+    file = workshop / "experiments" / changed
+    file.write_text(file.read_text() + "# changed\n")
+    with pytest.raises(UserError, match="of the files that it names"):
+        run_sweep(_sweep(path))
 
 
 def test_a_search_without_end_needs_a_bound(sweep_file):

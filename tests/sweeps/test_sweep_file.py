@@ -107,6 +107,7 @@ def test_what_cannot_run_here_is_said(sweep_file, keys, said):
     [
         ({}, "expected one of"),
         ({"values": []}, "expected one of"),
+        ({"values": [0, 0.0]}, "holds one of them twice"),
         ({"value": 1, "values": [1]}, "expected one of"),
         ({"min": 2, "max": 1}, "min 2.* is not below max 1"),
         ({"min": 0, "max": 1, "distribution": "beta"}, "no distribution 'beta'"),

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
@@ -163,15 +164,21 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _check_identity(sweep: Sweep) -> None:
-    """Trials of one folder must have had the same file and flags, or they compare nothing."""
+    """Trials of one folder must have had the same files and flags, or they compare nothing."""
     # The command with DATA and the flags in it.
-    identity = {"file": asdict(sweep.file), "words": sweep.words({})}
+    words = sweep.words({})
+    named = [Path(word.partition("=")[2] or word) for word in words]
+    files = [file for file in named if file.suffix == ".yaml" and file.is_file()]
+    # Every experiment is read over the base that lies beside it.
+    files += [file.with_name("base.yaml") for file in files]
+    read = {str(f): sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()}
+    identity = {"file": asdict(sweep.file), "words": words, "read": read}
     record = sweep.folder / IDENTITY
     text = json.dumps(identity, indent=1) + "\n"
     if not record.is_file():
         record.write_text(text, "utf-8")
     elif record.read_text("utf-8") != text:
         raise UserError(
-            f"{sweep.folder}: holds trials of another version of the sweep file or of other "
-            "flags; move the folder away, or give another --runs"
+            f"{sweep.folder}: holds trials of another version of the sweep file, of the files "
+            "that it names, or of other flags; move the folder away, or give another --runs"
         )

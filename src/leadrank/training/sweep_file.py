@@ -51,6 +51,8 @@ class Parameter:
         ranged = self.min is not None and self.max is not None
         if sum((self.value is not None, bool(self.values), ranged)) != 1:
             raise ValueError("expected one of `value`, `values` (not empty), `min` with `max`")
+        if self.values and any(self.values.count(value) > 1 for value in self.values):
+            raise ValueError(f"values {list(self.values)} holds one of them twice")
         if ranged and self.kind not in DISTRIBUTIONS:
             raise ValueError(
                 f"no distribution {self.kind!r} here; expected {', '.join(DISTRIBUTIONS)}"
