@@ -1,5 +1,6 @@
 """The LightningModule: its schedule, its groups of weights, its loss, its checkpoint."""
 
+import re
 import types
 
 import numpy as np
@@ -240,3 +241,21 @@ def test_a_checkpoint_that_lacks_one_trained_weight_is_refused(ranker):
     del checkpoint["state_dict"][name]
     with pytest.raises(ValueError, match=r"missing .*lora_A"):
         ranker.on_load_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "said"),
+    [
+        (OptimiserSettings, {"head_rate": -1.0}, "model.optimiser.head_rate: -1"),
+        (
+            OptimiserSettings,
+            {"weight_decay": float("nan")},
+            "model.optimiser.weight_decay: nan",
+        ),
+        (OptimiserSettings, {"warmup": 1.5}, "model.optimiser.warmup: 1.5, expected 0 to 1"),
+        (LossSettings, {"pointwise": 0.0, "preference": 0.0}, "every weight is 0"),
+    ],
+)
+def test_settings_that_cannot_train_are_refused(settings, given, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        settings(**given)

@@ -72,6 +72,10 @@ class LossSettings:
             for name in ("pointwise", "preference", "yes_no")
             if not (math.isfinite(value := getattr(self, name)) and value >= 0)
         ]
+        if not (self.pointwise or self.preference or self.yes_no):
+            problems.append(
+                "model.loss: every weight is 0, so nothing trains; give one of them"
+            )
         if not 0 <= self.smoothing < 0.5:
             problems.append(f"model.loss.smoothing: {self.smoothing}, expected 0 to below 0.5")
         if problems:

@@ -1,7 +1,10 @@
 """The optimiser's settings, and the share of the full rate at each step."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+from leadrank.errors import UserError
 
 #: Of the released code: steps of warm-up, and what stays of the rate after each later step.
 LITERAL_WARMUP, LITERAL_DECAY = 4000, 0.999
@@ -26,6 +29,17 @@ class OptimiserSettings:
     weight_decay: float = 0.01
     warmup: float = 0.1
     schedule: Literal["scaled", "literal"] = "scaled"
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"model.optimiser.{name}: {value}, expected a finite number, 0 or more"
+            for name in ("head_rate", "adapter_rate", "weight_decay")
+            if not (math.isfinite(value := getattr(self, name)) and value >= 0)
+        ]
+        if not 0 <= self.warmup <= 1:
+            problems.append(f"model.optimiser.warmup: {self.warmup}, expected 0 to 1")
+        if problems:
+            raise UserError("\n".join(problems))
 
 
 def rate_factor(step: int, steps: int, settings: OptimiserSettings) -> float:
