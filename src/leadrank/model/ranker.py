@@ -73,9 +73,7 @@ class LossSettings:
             if not (math.isfinite(value := getattr(self, name)) and value >= 0)
         ]
         if not (self.pointwise or self.preference or self.yes_no):
-            problems.append(
-                "model.loss: every weight is 0, so nothing trains; give one"
-            )
+            problems.append("model.loss: every weight is 0, so nothing trains; give one")
         if not 0 <= self.smoothing < 0.5:
             problems.append(f"model.loss.smoothing: {self.smoothing}, expected 0 to below 0.5")
         if problems:
