@@ -248,7 +248,9 @@ def _load_trunk(
     trunk: Any = model.base_model if answers else model
     if settings.gradient_checkpointing:
         trunk.activation_checkpointing_enable({"use_reentrant": False})
-    return trunk.train(), model.get_output_embeddings() if answers else None
+    # Loaded in eval mode, about which Lightning would warn.
+    model.train()
+    return trunk, model.get_output_embeddings() if answers else None
 
 
 def _cut_layers(config: object, settings: EncoderSettings) -> None:
