@@ -56,7 +56,8 @@ def lead_table(
     rows = rows.with_columns(pl.Series("text", texts or [[]] * n, dtype=TEXT))
     fields = Fields(numeric=_specs(numeric), categorical=_specs(categorical))
     column = TextColumn(column="note", name="note")
-    crm = SimpleNamespace(fields=fields, text=Text(columns=(column,) if texts else ()))
+    text = Text(columns=(column,) if texts else ())
+    crm = SimpleNamespace(fields=fields, text=text, has_text=bool(texts))
     return SimpleNamespace(crm=crm, rows=rows, fingerprint="table")
 
 
