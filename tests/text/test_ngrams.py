@@ -9,17 +9,27 @@ import pytest
 from leadrank.text.ngrams import NGrams
 
 
-def rows(*notes):
-    """One row per argument; a tuple is several notes, newest first."""
+def rows(*notes, leads=None):
+    """One row per argument, each of its own lead; a tuple is several notes, newest first."""
     texts = [[n] if isinstance(n, str) else list(n) for n in notes]
     found = [[{"at": None, "name": "note", "text": text} for text in row] for row in texts]
     note = pl.Struct({"at": pl.Datetime("us", "UTC"), "name": pl.String, "text": pl.String})
-    return pl.DataFrame({"text": found}, schema={"text": pl.List(note)})
+    leads = leads or [f"lead {number}" for number in range(len(found))]
+    table = {"lead_id": leads, "text": found}
+    return pl.DataFrame(table, schema={"lead_id": pl.String, "text": pl.List(note)})
 
 
-def test_words_and_pairs_of_three_rows_or_more_count():
+def test_words_and_pairs_of_three_leads_or_more_count():
     table = rows("Test drive booked", "test drive done", "a test drive", "price", "price?")
     assert NGrams.fit(table).vocabulary == ("drive", "test", "test drive")
+
+
+def test_what_one_lead_repeats_is_counted_once():
+    """`miller` is in 4 rows of 2 leads; `loan` in 3 leads of 4: idf = log(5 / 4) + 1."""
+    notes = ("miller loan", "miller", "miller", "miller loan", "loan", "bike")
+    known = NGrams.fit(rows(*notes, leads=["a", "a", "a", "b", "c", "d"]))
+    assert known.vocabulary == ("loan",)
+    assert known.idf == (pytest.approx(np.log(5 / 4) + 1),)
 
 
 def test_the_weights_by_hand():

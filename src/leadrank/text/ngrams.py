@@ -1,7 +1,7 @@
 """Words and word pairs of the customer text as sparse features: what a decoder's mean blurs.
 
 A pooled vector says what a text is about; a rare word that decides is lost in it. What is given
-up: only what enough training rows hold is counted, and the order of words beyond two is not.
+up: only what enough training leads hold is counted, and the order of words beyond two is not.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 #: A word of two letters or digits or more; a Chinese or Japanese character is one by itself.
 CJK = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 WORD = rf"(?u)[{CJK}]|[^\W{CJK}]{{2,}}"
-#: A word or pair in fewer training rows cannot be learned.
-LEAST_ROWS = 3
+#: A word or pair of fewer training leads cannot be learned, and may name one of them.
+LEAST_LEADS = 3
 MOST_NGRAMS = 2**15
 
 
@@ -29,10 +29,16 @@ class NGrams:
 
     @classmethod
     def fit(cls, rows: pl.DataFrame) -> "NGrams":
-        """Learns them from the `text` column of the training rows; none if too few repeat."""
-        vectorizer = _vectorizer(min_df=LEAST_ROWS, max_features=MOST_NGRAMS)
+        """Learns them from `lead_id` and `text` of the training rows; none if too few repeat.
+
+        A lead's rows are counted as one document: they repeat each other.
+        """
+        texts = pl.DataFrame({"lead_id": rows["lead_id"], "text": _texts(rows)})
+        by_lead = texts.group_by("lead_id", maintain_order=True)
+        leads = by_lead.agg(pl.col("text").str.join("\n"))
+        vectorizer = _vectorizer(min_df=LEAST_LEADS, max_features=MOST_NGRAMS)
         try:
-            vectorizer.fit(_texts(rows))
+            vectorizer.fit(leads["text"].to_list())
         except ValueError:  # scikit-learn's way to say that nothing is left
             return cls()
         return cls(
