@@ -34,7 +34,7 @@ def fit_lightgbm(table: LeadTable, seed: int) -> Floats:
     Rows weigh what `weight` says. Without fields, nothing can be learned and every score is 0.
     Raises UserError when train or validation lacks orders or other rows.
     """
-    features, categorical = _features(table)
+    features, categorical = field_inputs(table)
     if features.shape[1] == 0:
         return np.zeros(table.rows.height)
     part = {name: _mature(table, name) for name in ("train", "validation")}
@@ -66,7 +66,7 @@ def _mature(table: LeadTable, part: str) -> NDArray[np.bool_]:
     return table.rows.select(inside.fill_null(value=False)).to_series().to_numpy()
 
 
-def _features(table: LeadTable) -> tuple[Floats, list[int]]:
+def field_inputs(table: LeadTable) -> tuple[Floats, list[int]]:
     """The declared fields as numbers [rows, fields], and which columns are category codes.
 
     A category is the place of its value among those of the train part; a value that train

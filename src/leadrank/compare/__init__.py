@@ -1,0 +1,1 @@
+"""Every system on one CRM, side by side: the same split, rows and inputs, honest intervals."""
