@@ -26,6 +26,13 @@ def test_the_answers_continue_the_question(tokenizer, suffix, words):
     assert whole[-1] == found[0]
 
 
+def test_after_a_padding_token_they_stand_alone_and_the_prefix_may_have_asked(tokenizer):
+    found = answer_ids(PromptTemplate(prefix="Will they order?", append_pad=True), tokenizer)
+    assert tuple(map(tokenizer.decode, found)) == ("Yes", "No")
+    with pytest.raises(UserError, match="no question to answer"):
+        answer_ids(PromptTemplate(prefix="Will they order?"), tokenizer)
+
+
 @pytest.mark.parametrize("suffix", ["", " \n"])
 def test_without_a_question_there_is_no_answer(tokenizer, suffix):
     with pytest.raises(UserError, match=r"no question to answer.*data.prompt.suffix"):

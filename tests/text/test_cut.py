@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadrank.errors import UserError
-from leadrank.text.cut import cut_blocks, cut_fields
+from leadrank.text.cut import cut_blocks, cut_end, cut_fields
 
 
 def test_the_oldest_text_goes_first():
@@ -93,6 +93,24 @@ def test_a_text_of_a_megabyte_keeps_both_ends_and_takes_no_time():
     assert (cuts.blocks_dropped, cuts.blocks_shortened, cuts.rows_cut) == (1, 1, 1)
 
 
+def test_the_end_may_be_cut_blindly_as_the_released_code_does():
+    numeric = {"a": [1.0], "b": [2.0]}
+    table = lead_table([[note("newest"), note("old")]], numeric=numeric)
+    # 10 of fields, then the first 8 of "note: newest\n", in the middle of a word.
+    keys = {"fields": "all", "suffix": "?", "cut": "end"}
+    assert prompts_of(table, max_tokens=19, **keys) == ["a: 1\nb: 2\nnote: ne?"]
+    cuts = tokens_of(table, max_tokens=19, **keys).cuts
+    assert (cuts.blocks_shortened, cuts.blocks_dropped, cuts.fields_dropped) == (1, 1, 0)
+    assert cuts.tokens == len("west\n") + len("note: old\n")
+    # With room for 7, the text is gone and half a field, however much text matters.
+    assert prompts_of(table, max_tokens=8, **keys) == ["a: 1\nb:?"]
+    assert tokens_of(table, max_tokens=8, **keys).cuts.fields_dropped == 1
+    # The default keeps the text's share of 18, 9 tokens, and lets field b go.
+    assert prompts_of(table, max_tokens=19, **{**keys, "cut": "oldest"}) == [
+        "a: 1\nnote: newest\n?"
+    ]
+
+
 def test_cuts_count_each_row_once():
     long = note("t" * 300)
     cuts = tokens_of(lead_table([[long, long], [note("hi")], [long]])).cuts
@@ -117,6 +135,24 @@ def test_blocks_agree_with_a_row_by_row_reference(lengths, limit):
             room = room - tokens if tokens <= room else -1
             expected.append(keep)
         assert [k for k, at in zip(kept, row, strict=True) if at == r] == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    fields=st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2), min_size=3, max_size=3),
+    texts=st.lists(st.lists(st.integers(1, 20), max_size=4), min_size=3, max_size=3),
+    budget=st.integers(1, 50),
+)
+def test_the_blind_cut_keeps_the_first_tokens_of_each_row(fields, texts, budget):
+    row = np.repeat(np.arange(3), [len(text) for text in texts])
+    lengths = np.array([length for text in texts for length in text], np.int64)
+    kept, blocks = cut_end(np.array(fields), row, lengths, budget)
+    for r in range(3):
+        # One token after the other, each of the part that it belongs to.
+        parts = [*fields[r], *texts[r]]
+        tokens = [part for part, length in enumerate(parts) for _ in range(length)][:budget]
+        expected = [tokens.count(part) for part in range(len(parts))]
+        assert [*kept.lengths[r], *blocks.head[row == r]] == expected
 
 
 @settings(deadline=None, max_examples=60)

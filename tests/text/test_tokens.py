@@ -116,13 +116,33 @@ def replace_rows(table: SimpleNamespace, rows: pl.DataFrame) -> SimpleNamespace:
         {"table": replace_rows(TABLE, TABLE.rows.head(2))},
         {"max_tokens": 100},
         {"suffix": "?"},
+        {"cut": "end"},
+        {"append_pad": True},
         {"tokenizer": byte_tokenizer(adds_bos=True)},
     ],
-    ids=["table", "part of the table", "budget", "suffix", "tokenizer"],
+    ids=["table", "part of the table", "budget", "suffix", "cut", "pad", "tokenizer"],
 )
 def test_another_table_template_or_tokenizer_is_another_store(tmp_path, change):
     assert _cached(tmp_path, **change).fingerprint != _cached(tmp_path).fingerprint
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_appended_pad_is_the_last_token_and_takes_room(tmp_path):
+    """The byte tokenizer has no padding token, so its end of text, as in the released code."""
+    tokenizer = byte_tokenizer()
+    store = _cached(tmp_path, max_tokens=20, append_pad=True)
+    assert {int(store[i][-1]) for i in range(len(store))} == {tokenizer.eos_token_id}
+    assert store.lengths.max() == 20
+    tokenizer.pad_token = "<|im_start|>"
+    other = _cached(tmp_path, tokenizer=tokenizer, max_tokens=20, append_pad=True)
+    assert {int(other[i][-1]) for i in range(len(other))} == {tokenizer.pad_token_id}
+
+
+def test_a_tokenizer_without_padding_or_end_of_text_cannot_append_it(tmp_path):
+    tokenizer = byte_tokenizer()
+    tokenizer.eos_token = None
+    with pytest.raises(UserError, match="append_pad needs a tokenizer with a padding"):
+        _cached(tmp_path, tokenizer=tokenizer, append_pad=True)
 
 
 def test_padding_of_an_earlier_call_changes_nothing(tmp_path):

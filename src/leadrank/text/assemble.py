@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from leadrank.text.cut import CutBlocks, CutFields, cut_blocks, cut_fields
+from leadrank.text.cut import CutBlocks, CutFields, cut_blocks, cut_end, cut_fields
 from leadrank.text.encode import Frame, encode_distinct
 from leadrank.text.prompt import PromptTemplate
 from leadrank.text.render import FieldLines, TextBlocks, render_fields, render_texts
@@ -46,7 +46,18 @@ def assemble(
     """
     lines, texts = render_fields(rows, specs), render_texts(rows, template.max_tokens)
     measured = _measure(lines, texts, frame, rows.height)
-    columns = [spec.column for spec in specs]
+    fields, blocks = _cut(measured, [spec.column for spec in specs], template, frame)
+    cuts = _count(measured, lines, texts, fields, blocks)
+    return *_join(measured, frame, fields, blocks), cuts
+
+
+def _cut(
+    measured: _Measured, columns: list[str], template: PromptTemplate, frame: Frame
+) -> tuple[CutFields, CutBlocks]:
+    """What stays of the fields, whose columns these are, and of the texts."""
+    row, lengths = measured.row, measured.block_length
+    if template.cut == "end":
+        return cut_end(measured.field_length, row, lengths, frame.budget)
     cut_first = [columns.index(column) for column in template.cut_first or ()]
     fields = cut_fields(
         measured.field_length,
@@ -56,9 +67,7 @@ def assemble(
         text_share=template.text_share,
     )
     room = frame.budget - fields.lengths.sum(axis=1)
-    blocks = cut_blocks(measured.row, measured.block_length, room, len(frame.marker))
-    cuts = _count(measured, lines, texts, fields, blocks)
-    return *_join(measured, frame, fields, blocks), cuts
+    return fields, cut_blocks(row, lengths, room, len(frame.marker))
 
 
 def _measure(lines: FieldLines, texts: TextBlocks, frame: Frame, n: int) -> _Measured:

@@ -1,4 +1,7 @@
-"""What leaves a prompt that is too long: the least useful part first, never the end blindly."""
+"""What leaves a prompt that is too long: the least useful part first.
+
+Cutting the end blindly (`cut_end`) is there to reproduce others.
+"""
 
 import dataclasses
 
@@ -9,7 +12,10 @@ LEAST_TOKENS = 12  # of a shortened text: a name and some words; the newest may 
 
 @dataclasses.dataclass(frozen=True)
 class CutFields:
-    """`lengths` [rows fields]: tokens kept of each field line, 0 where it is cut."""
+    """`lengths` [rows fields]: tokens kept of each field line, fewer than it has where `dropped`.
+
+    Only `cut_end` drops a part of a line.
+    """
 
     lengths: np.ndarray
     dropped: np.ndarray
@@ -65,4 +71,25 @@ def cut_blocks(
     head = np.where(whole, lengths, (ends + 1) // 2)
     return CutBlocks(
         head, np.where(shortened, marker, 0), ends // 2, ~whole & ~shortened, shortened
+    )
+
+
+def cut_end(
+    field_lengths: np.ndarray, row: np.ndarray, lengths: np.ndarray, budget: int
+) -> tuple[CutFields, CutBlocks]:
+    """Keep the first `budget` tokens of each row's fields and then texts, whatever they hold.
+
+    `field_lengths` [rows fields] and `lengths` [blocks] are in tokens; `row` [blocks] ascends.
+    """
+    before = np.cumsum(field_lengths, axis=1) - field_lengths
+    fields = np.clip(budget - before, 0, field_lengths)
+    room = budget - fields.sum(axis=1)
+    before = np.cumsum(lengths) - lengths
+    first = np.searchsorted(row, row)
+    head = np.clip(room[row] - (before - before[first]), 0, lengths)
+    none = np.zeros_like(head)
+    shortened = (head > 0) & (head < lengths)
+    return (
+        CutFields(fields, fields < field_lengths),
+        CutBlocks(head, none, none, head == 0, shortened),
     )

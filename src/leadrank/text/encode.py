@@ -58,6 +58,21 @@ def part_ids(tokenizer: PreTrainedTokenizerBase, part: str) -> list[int]:
     return tokenizer(part, add_special_tokens=False, split_special_tokens=False).input_ids
 
 
+def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the id of the padding token, or of the end-of-text one where there is none.
+
+    Raises UserError for a tokenizer with neither.
+    """
+    ids = (tokenizer.pad_token_id, tokenizer.eos_token_id)
+    found = next((one for one in ids if one is not None), None)
+    if found is None:
+        raise UserError(
+            "prompt: append_pad needs a tokenizer with a padding or an end-of-text token; this "
+            "base has neither; take append_pad: false"
+        )
+    return found
+
+
 @dataclasses.dataclass(frozen=True)
 class Frame:
     """What every prompt shares, in tokens, and the `budget` that it leaves for the lead."""
@@ -73,6 +88,8 @@ class Frame:
 def prompt_frame(template: PromptTemplate, tokenizer: PreTrainedTokenizerBase) -> Frame:
     """Tokenise the template; raises UserError if it leaves no token for the lead."""
     prefix, suffix = (part_ids(tokenizer, p) for p in (template.prefix, template.suffix))
+    if template.append_pad:
+        suffix = [*suffix, pad_id(tokenizer)]
     start = start_ids(tokenizer)
     if prefix[:1] != start:  # a chat prefix may bring its own
         prefix = start + prefix

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "prompt.yaml"
 Fields = Literal["auto", "all", "none"]
+Cut = Literal["oldest", "end"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,10 @@ class PromptTemplate:
     keeps at least the share `text_share` of what prefix and suffix leave. `cut_first` names the
     fields' columns in the order in which they go; `fit_template` computes it once, so that new
     rows lose the same fields. Raises UserError, all problems at once.
+
+    As HPRO's released code does, and only to reproduce it: `cut='end'` cuts fields and texts
+    where the room ends, in the middle of a word if it comes so; `append_pad` ends the prompt
+    with the tokenizer's padding token, which `pooling: last` then reads, and the answer too.
     """
 
     prefix: str = ""
@@ -36,6 +41,8 @@ class PromptTemplate:
     max_tokens: int = 192
     text_share: float = 0.5
     cut_first: tuple[str, ...] | None = None
+    cut: Cut = "oldest"
+    append_pad: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.cut_first, list):  # as YAML and jsonargparse give it
@@ -43,6 +50,8 @@ class PromptTemplate:
         problems = []
         if self.fields not in get_args(Fields):
             problems.append(f"fields is {self.fields!r}; write auto, all or none")
+        if self.cut not in get_args(Cut):
+            problems.append(f"cut is {self.cut!r}; write oldest or end")
         if self.max_tokens < 1:
             problems.append(f"max_tokens is {self.max_tokens}; write a number of at least 1")
         if not 0 <= self.text_share <= 1:

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from leadrank.errors import UserError
 from leadrank.text.assemble import assemble
-from leadrank.text.encode import Frame, prompt_frame, tokenizer_hash
+from leadrank.text.encode import Frame, pad_id, prompt_frame, tokenizer_hash
 from leadrank.text.prompt import PromptTemplate, field_specs, fit_template
 from leadrank.text.store import Cuts, TokenStore, open_store, write_store
 
@@ -81,7 +81,19 @@ def _fingerprint(
         table.fingerprint,
         rows,
         names,
-        dataclasses.asdict(template),
+        _settings(template, tokenizer),
         tokenizer_hash(tokenizer),
     ]
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+
+
+def _settings(
+    template: PromptTemplate, tokenizer: PreTrainedTokenizerBase
+) -> dict[str, object]:
+    """Settings younger than the caches count where they are used: the others' ids stay good."""
+    settings = dataclasses.asdict(template)
+    if settings["cut"] == "oldest":
+        del settings["cut"]
+    if settings.pop("append_pad"):
+        settings["append_pad"] = pad_id(tokenizer)
+    return settings
