@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leadrank.errors import UserError
 from leadrank.training.sampler import SamplerSettings, StageSampler, plan_epoch
 from leadrank.training.sampler import _spread as spread
 
@@ -124,22 +125,79 @@ def test_the_plan_of_24_orders_among_600_rows():
     assert set(everything.rate) == {4.0, 1.0}
 
 
+copied = st.builds(
+    SamplerSettings,
+    batch_size=st.integers(4, 40),
+    orders_per_batch=st.integers(1, 3),
+    order_copies=st.integers(1, 12),
+)
+
+
+@settings(deadline=None)
+@given(table=tables(), settings_=copied, epoch=st.integers(0, 3))
+def test_batches_of_copies_are_orders_and_the_rest_until_one_runs_out(table, settings_, epoch):
+    _, label, _ = table
+    found = sampler(table, settings_)
+    found.set_epoch(epoch)
+    batches = found.batches()
+    drawn = np.bincount(np.concatenate(batches), minlength=len(label))
+    orders, rest = settings_.orders_per_batch, settings_.batch_size - settings_.orders_per_batch
+    pool, others = settings_.order_copies * (label == 1).sum(), (label == 0).sum()
+    assert drawn[label == 1].max() <= settings_.order_copies
+    assert drawn[label == 0].max() <= 1
+    if pool < orders or others < rest:  # not one whole batch: what there is
+        assert len(batches) == 1
+        return
+    assert len(batches) == min(pool // orders, others // rest)
+    assert {label[rows].sum() for rows in batches} == {orders}
+    assert drawn[label == 0].sum() == len(batches) * rest
+
+
+def test_ten_copies_of_each_order_are_another_epoch():
+    """24 orders among 600 rows, batches of 1 and 31: 576 // 31 = 18 batches, not 240.
+
+    So an order comes 18 / 24 times on average, and at most 10 times; a non-order 558 / 576.
+    """
+    label = skewed()[1]
+    released = SamplerSettings(32, 1, order_copies=10)
+    plan = plan_epoch(label, released)
+    assert (plan.num_batches, plan.orders, plan.negatives) == (18, 18, 558)
+    assert set(plan.rate[label == 1]) == {18 / 24}
+    assert plan.rate[label == 0] == pytest.approx(558 / 576)
+    # Once each over 744 non-orders, of which there are 576: 19 batches, one or two orders.
+    plain = plan_epoch(label, SamplerSettings(32, 1, negatives_per_order=31))
+    assert (plain.num_batches, plain.orders, plain.negatives) == (19, 24, 576)
+    # With four orders, the copies run out first: 40 batches of the 50 that 1,576 others make.
+    few = plan_epoch(np.repeat([1, 0], [4, 1576]), released)
+    assert (few.num_batches, few.orders, few.negatives) == (40, 40, 40 * 31)
+
+
+def test_copies_that_leave_no_room_or_ask_twice_are_refused():
+    with pytest.raises(UserError, match=r"(?s)negatives_per_order: 3.*drop it.*no room"):
+        SamplerSettings(2, 2, negatives_per_order=3, order_copies=10)
+
+
 @pytest.mark.parametrize("label", [[0, 0], [1, 1]])
 def test_one_class_alone_is_refused(label):
     with pytest.raises(ValueError, match="both orders and non-orders"):
         plan_epoch(np.array(label), SamplerSettings())
 
 
-def test_the_rate_is_the_mean_number_of_draws():
-    table, settings_ = skewed(), SamplerSettings(16, 2, negatives_per_order=3)
+@pytest.mark.parametrize(
+    "settings_",
+    [SamplerSettings(16, 2, negatives_per_order=3), SamplerSettings(32, 1, order_copies=10)],
+    ids=["negatives", "copies"],
+)
+def test_the_rate_is_the_mean_number_of_draws(settings_):
+    table = skewed()
     found, epochs = sampler(table, settings_), 600
     drawn = np.zeros(len(table[1]))
     for epoch in range(epochs):
         found.set_epoch(epoch)
         drawn += np.bincount(np.concatenate(found.batches()), minlength=len(drawn))
     rate = found.plan.rate
-    # Five standard errors of a share p of 600 draws.
-    error = 5 * np.sqrt(rate * (1 - rate).clip(0) / epochs)
+    # Five standard errors of a share p of 600 draws; a few copies of one come by chance.
+    error = 5 * np.sqrt(rate * np.maximum(1 - rate, found.plan.passes > 1) / epochs)
     assert np.all(np.abs(drawn / epochs - rate) <= error + 1e-12)
 
 

@@ -31,11 +31,15 @@ class SamplerSettings:
             not within a batch as long as there are other batches.
         negatives_per_order: draw so many non-orders per order, new ones each epoch; null takes
             all of them.
+        order_copies: as HPRO's released code does: put each order so many times into a pool,
+            and make batches of `orders_per_batch` from it and of non-orders otherwise, until
+            one of the two runs out. Null repeats orders no more than `orders_per_batch` asks.
     """
 
     batch_size: int = 32
     orders_per_batch: int = 2
     negatives_per_order: float | None = None
+    order_copies: int | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -43,19 +47,36 @@ class SamplerSettings:
             for name, value in vars(self).items()
             if value is not None and value <= 0
         ]
+        if self.order_copies is not None:
+            problems += _copy_problems(self)
         if problems:
             raise UserError("\n".join(problems))
+
+
+def _copy_problems(settings: SamplerSettings) -> Iterator[str]:
+    if settings.negatives_per_order is not None:
+        yield (
+            f"data.sampler.negatives_per_order: {settings.negatives_per_order}, but with "
+            "order_copies a batch is filled up with non-orders; drop it"
+        )
+    if settings.orders_per_batch >= settings.batch_size:
+        yield (
+            f"data.sampler.orders_per_batch: {settings.orders_per_batch} leaves no room for "
+            f"non-orders in a batch_size of {settings.batch_size}; raise that"
+        )
 
 
 @dataclass(frozen=True)
 class EpochPlan:
     """What every epoch has in common.
 
-    `passes`: how often each order is drawn in an epoch; `negatives`: how many non-orders are;
-    `num_batches`; `rate` [rows]: expected times each row is drawn per epoch.
+    `passes`: how often an order is drawn in an epoch, at most; `orders`: how many orders are,
+    counting repeats; `negatives`: how many non-orders; `num_batches`; `rate` [rows]: expected
+    times each row is drawn per epoch.
     """
 
     passes: int
+    orders: int
     negatives: int
     num_batches: int
     rate: NDArray[np.float64]
@@ -64,20 +85,35 @@ class EpochPlan:
 def plan_epoch(label: NDArray, settings: SamplerSettings) -> EpochPlan:
     """Plans the draws for rows with these labels [rows].
 
-    Orders are drawn `passes` times each, non-orders without replacement. Raises ValueError when
-    there is no order or no non-order.
+    Orders are drawn `passes` times each, or with `order_copies` at most; non-orders without
+    replacement. Raises ValueError when there is no order or no non-order.
     """
     orders = int(label.sum())
     others = len(label) - orders
     if not orders or not others:
         raise ValueError("a sampler needs both orders and non-orders")
+    if settings.order_copies is not None:
+        return _plan_of_copies(label, orders, others, settings)
     negatives = others
     if settings.negatives_per_order is not None:
         negatives = min(others, max(1, round(settings.negatives_per_order * orders)))
     num_batches = max(1, round((orders + negatives) / settings.batch_size))
     passes = max(1, -(-settings.orders_per_batch * num_batches // orders))
     rate = np.where(label == 1, float(passes), negatives / others)
-    return EpochPlan(passes, negatives, num_batches, rate)
+    return EpochPlan(passes, passes * orders, negatives, num_batches, rate)
+
+
+def _plan_of_copies(
+    label: NDArray, orders: int, others: int, settings: SamplerSettings
+) -> EpochPlan:
+    """Batches of so many orders and non-orders until either has run out; one at least."""
+    assert settings.order_copies is not None
+    pool, each = settings.order_copies * orders, settings.orders_per_batch
+    rest = settings.batch_size - each
+    num_batches = max(1, min(pool // each, others // rest))
+    drawn, negatives = min(pool, num_batches * each), min(others, num_batches * rest)
+    rate = np.where(label == 1, drawn / orders, negatives / others)
+    return EpochPlan(settings.order_copies, drawn, negatives, num_batches, rate)
 
 
 class StageSampler(Sampler[NDArray[np.int64]]):
@@ -125,33 +161,46 @@ class StageSampler(Sampler[NDArray[np.int64]]):
     def batches(self) -> list[NDArray[np.int64]]:
         """All batches of this epoch, whatever the rank."""
         random = np.random.default_rng([self.seed, self.epoch])
-        dealt = [self._deal(rows, copies, random) for rows, copies in self._draw(random)]
+        dealt = [self._deal(rows, times, random) for rows, times in self._draw(random)]
         rows, place = (np.concatenate(column) for column in zip(*dealt, strict=True))
         order = np.argsort(place, kind="stable")
         edges = np.searchsorted(place[order], np.arange(1, self.plan.num_batches))
         batches = [batch for batch in np.split(rows[order], edges) if len(batch)]
         return [batches[i] for i in random.permutation(len(batches))]
 
-    def _draw(self, random: np.random.Generator) -> list[tuple[NDArray[np.int64], int]]:
+    def _draw(
+        self, random: np.random.Generator
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """An epoch's rows by stratum, non-orders subsampled, and how often each row comes."""
         orders, others = np.flatnonzero(self.label == 1), np.flatnonzero(self.label != 1)
         kept = random.choice(others, self.plan.negatives, replace=False)
+        passes = self._passes(len(orders), random)
+        parts = (kept, np.ones(len(kept), np.int64)), (orders[passes > 0], passes[passes > 0])
         return [
-            (rows[self.stratum[rows] == value], copies)
-            for rows, copies in ((kept, 1), (orders, self.plan.passes))
+            (rows[inside], times[inside])
+            for rows, times in parts
             for value in np.unique(self.stratum[rows])
+            for inside in [self.stratum[rows] == value]
         ]
 
+    def _passes(self, orders: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """[orders] how often each order comes in this epoch; where not all alike, by chance."""
+        passes, drawn = self.plan.passes, self.plan.orders
+        if drawn == passes * orders:
+            return np.full(orders, passes)
+        pool = np.repeat(np.arange(orders), passes)
+        return np.bincount(random.choice(pool, drawn, replace=False), minlength=orders)
+
     def _deal(
-        self, rows: NDArray[np.int64], copies: int, random: np.random.Generator
+        self, rows: NDArray[np.int64], times: NDArray[np.int64], random: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Each row `copies` times, and the batch of each: its place by length, spread out."""
+        """Each row `times` times, and the batch of each: its place by length, spread out."""
         jitter = np.exp(random.normal(0.0, LENGTH_JITTER, len(rows)))
-        by_length = rows[np.argsort(self.length[rows] * jitter, kind="stable")]
-        slots = np.repeat(by_length, copies)
+        order = np.argsort(self.length[rows] * jitter, kind="stable")
+        slots = np.repeat(rows[order], times[order])
         share = (np.arange(len(slots)) + random.random()) / len(slots)
         place = (share * self.plan.num_batches).astype(np.int64)
-        return slots, _spread(place, copies, self.plan.num_batches)
+        return slots, _spread(place, int(times.max()), self.plan.num_batches)
 
 
 def _spread(place: NDArray[np.int64], copies: int, num_batches: int) -> NDArray[np.int64]:
