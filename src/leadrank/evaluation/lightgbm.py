@@ -7,6 +7,7 @@ and no stacking, so a team's own tuned model may be stronger.
 """
 
 from itertools import product
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -56,7 +57,7 @@ def fit_lightgbm(table: LeadTable, seed: int) -> Floats:
 
     train = dataset(part["train"])
     validation = dataset(part["validation"], reference=train)
-    boosters = [_boost(train, validation, tuned, seed) for tuned in CONFIGURATIONS]
+    boosters = [boost(train, validation, tuned, seed) for tuned in CONFIGURATIONS]
     best = min(boosters, key=_validation_loss)
     return np.asarray(best.predict(features, raw_score=True), dtype=np.float64)
 
@@ -97,9 +98,13 @@ def _check(part: str, label: Floats) -> None:
         )
 
 
-def _boost(
-    train: lgb.Dataset, validation: lgb.Dataset, tuned: dict[str, float], seed: int
+def boost(
+    train: lgb.Dataset, validation: lgb.Dataset, tuned: dict[str, Any], seed: int
 ) -> lgb.Booster:
+    """Trees until the metric on validation has not improved for `PATIENCE` of them.
+
+    `tuned`: LightGBM's parameters that differ from the fixed ones here.
+    """
     fixed = {
         "objective": "binary",
         "metric": "binary_logloss",
