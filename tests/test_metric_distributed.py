@@ -89,6 +89,20 @@ def test_repeats_and_the_order_of_rows_do_not_matter():
     assert again["n"] == ROWS
 
 
+def test_repeats_may_count_as_in_the_released_code():
+    """Orders that come twice weigh twice: figures are those of the longer table."""
+    columns = {key: value[:4] for key, value in table().items()}
+    columns |= {"score": torch.tensor([2.0, 1.0, 0.0, -1.0]), "weight": torch.ones(4)}
+    columns["label"] = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    # Of 2 x 2 pairs one is right; with the best non-order twice, 1 of 2 x 3.
+    for count_repeats, rows, auc in ((False, 4, 1 / 4), (True, 5, 1 / 6)):
+        metric = RankingMetric(count_repeats=count_repeats)
+        metric.update(**columns)
+        metric.update(**{key: value[:1] for key, value in columns.items()})
+        found = metric.compute()
+        assert (found["n"], found["auc"]) == (rows, pytest.approx(auc))
+
+
 def test_a_repeat_whose_score_differs_counts_once_whichever_came_first():
     columns = {key: value[:4] for key, value in table().items()}
     other = columns | {"score": columns["score"] + 0.25}

@@ -1,7 +1,9 @@
 """Pooling by the mask: which tokens count, wherever the padding is and whatever its id."""
 
+import numpy as np
 import pytest
 import torch
+from tiny_leads import batch, prompts, tiny
 
 from leadrank.model.encoder import pool
 
@@ -46,3 +48,17 @@ def test_padding_and_batch_mates_do_not_count(how, side):
     alone = pool(own[None], torch.ones(1, 2, dtype=torch.long), how=how)
     together = pool(torch.stack([torch.cat(parts), other]), mask, how=how)
     torch.testing.assert_close(together[:1], alone)
+
+
+def test_an_appended_pad_token_is_what_last_reads(tiny_base):
+    """As in the released code: another vector than the last word's, and other words follow."""
+    encoder, pad_id = tiny(tiny_base, pooling="last").eval(), 2
+    plain = batch(prompts())
+    closed = batch([np.append(ids, pad_id) for ids in prompts()])
+    read = lambda leads: (leads["input_ids"], leads["attention_mask"])  # noqa: E731
+    with torch.no_grad():
+        found, before = encoder(*read(closed)), encoder(*read(plain))
+        hidden = encoder.hidden(*read(closed))
+    for row, ids in enumerate(prompts()):
+        torch.testing.assert_close(found[row], scaled(hidden[row, len(ids)]))
+    assert (found - before).norm() > 0.1 * before.norm()

@@ -94,13 +94,30 @@ def test_each_validation_row_is_scored_once_over_all_ranks(
     small_crm, data_of, monkeypatch, world_size
 ):
     data = ready(data_of(small_crm, scoring_tokens=100))
+    found = validated(data, monkeypatch, world_size)
+    table = data.table.rows
+    assert sorted(found) == table.filter(part="validation")["row_id"].to_list()
+
+
+def validated(data, monkeypatch, world_size):
+    """Row ids that all ranks score."""
     found = []
     for rank in range(world_size):
         monkeypatch.setattr(type(data), "_rank", rank)
         monkeypatch.setattr(type(data), "_world_size", world_size)
         found += [int(row) for batch in data.val_dataloader() for row in batch["row_id"]]
-    table = data.table.rows
-    assert sorted(found) == table.filter(part="validation")["row_id"].to_list()
+    return found
+
+
+def test_the_released_code_scores_the_first_rows_twice_to_even_out_its_devices(
+    small_crm, data_of, monkeypatch
+):
+    """29 rows on 3 devices: ten each, so one comes again; on one device none does."""
+    data = ready(data_of(small_crm, scoring_tokens=100, count_repeats=True))
+    rows = data.table.rows.filter(part="validation")["row_id"].to_list()
+    assert len(rows) == 29
+    assert sorted(validated(data, monkeypatch, 3)) == sorted([*rows, rows[0]])
+    assert sorted(validated(data, monkeypatch, 1)) == rows
 
 
 def test_the_probe_sees_the_mature_training_rows_only(scattered, data_of):

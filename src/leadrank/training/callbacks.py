@@ -56,9 +56,9 @@ class StartFromProbe(Callback):
         none, wide = ngrams[:, :0], ngrams if ranker.head_settings.wide else ngrams[:, :0]
         # Every rank must start as the same probe, also one whose libraries round otherwise.
         agreed = trainer.strategy.broadcast
-        self.text_free = self._fit(data, text[:, :0], fields, none)
-        self.words = self._fit(data, text[:, :0], fields, ngrams)
-        self.probe = agreed(self._fit(data, text, read, wide))
+        self.text_free = fit_on_train(data, text[:, :0], fields, none)
+        self.words = fit_on_train(data, text[:, :0], fields, ngrams)
+        self.probe = agreed(fit_on_train(data, text, read, wide))
         self.scores = {
             "probe": self.probe.score(text, read, wide),
             "text_free": self.text_free.score(text[:, :0], fields, none),
@@ -71,15 +71,16 @@ class StartFromProbe(Callback):
         if trainer.ckpt_path is None and ranker.head_settings.start == "probe":
             ranker.model.head.start_from(self.probe)
 
-    def _fit(
-        self, data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
-    ) -> Probe:
-        train = data.positions("train")
-        columns = (data.rows.label, data.rows.weight, data.rows.lead)
-        label, weight, lead = (column.numpy()[train] for column in columns)
-        crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
-        fit_on = (text[train], fields[train], crosses, label, weight, lead)
-        return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text)
+def fit_on_train(
+    data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
+) -> Probe:
+    """The probe of the rows that train, of inputs [rows ...] of the whole table."""
+    train = data.positions("train")
+    columns = (data.rows.label, data.rows.weight, data.rows.lead)
+    label, weight, lead = (column.numpy()[train] for column in columns)
+    crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
+    fit_on = (text[train], fields[train], crosses, label, weight, lead)
+    return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text)
 
 
 class TrackMetrics(Callback):
@@ -92,7 +93,9 @@ class TrackMetrics(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule
     ) -> None:
         """Starts afresh."""
-        self.metric = RankingMetric().to(pl_module.device)
+        _, data = _ours(trainer, pl_module)
+        metric = RankingMetric(count_repeats=data.count_repeats)
+        self.metric = metric.to(pl_module.device)
 
     def on_validation_batch_end(
         self,

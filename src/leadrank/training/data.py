@@ -40,6 +40,9 @@ class LeadDataModule(L.LightningDataModule):
         seed: fixes the batches.
         max_rows: read no more than so many rows, orders first; for trying things out.
         workers: processes that prepare batches beside the main one.
+        count_repeats: as HPRO's released code does: validate as many rows on each of several
+            devices, the first ones a second time where they do not come out even, and count
+            them twice. One device has no repeats.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class LeadDataModule(L.LightningDataModule):
         seed: int = 0,
         max_rows: int | None = None,
         workers: int = 0,
+        count_repeats: bool = False,
     ) -> None:
         super().__init__()
         self.crm = load_crm_file(crm)
@@ -68,6 +72,7 @@ class LeadDataModule(L.LightningDataModule):
         self.seed = seed
         self.max_rows = max_rows
         self.workers = workers
+        self.count_repeats = count_repeats
 
     @property
     def funnel(self) -> Funnel:
@@ -174,8 +179,14 @@ class LeadDataModule(L.LightningDataModule):
         )  # fmt: skip
 
     def val_dataloader(self) -> DataLoader:
-        """The mature validation rows without pairs, each once over all ranks."""
+        """The mature validation rows without pairs, each once over all ranks.
+
+        With `count_repeats` the first ones a second time, to even out the ranks.
+        """
         positions = self.positions("validation")
+        if self.count_repeats:
+            missing = -len(positions) % self._world_size
+            positions = np.concatenate([positions, positions[:missing]])
         batches = scoring_batches(
             self.rows.cost(positions),
             max_tokens=self.scoring_tokens,

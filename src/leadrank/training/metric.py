@@ -24,14 +24,19 @@ class RankingMetric(Metric):
     One float64 tensor [k, 8] holds a batch, so that one gather moves everything; it is exact
     for row ids and codes below 2^53. `ece` and `brier` are those of sigmoid(score): there is no
     calibrator yet while training.
+
+    Args:
+        count_repeats: count a row as often as it came, as HPRO's released code does; only to
+            reproduce it.
+        kwargs: torchmetrics' own.
     """
 
     full_state_update = False
     rows: list[Tensor]
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Pass keyword arguments on to torchmetrics."""
+    def __init__(self, *, count_repeats: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.count_repeats = count_repeats
         self.add_state("rows", default=[], dist_reduce_fx="cat")
 
     def update(
@@ -66,13 +71,14 @@ class RankingMetric(Metric):
         super().sync(*args, **kwargs)
 
     def compute(self) -> dict[str, Any]:
-        """Return `ranking_metrics` of all rows of all ranks, each row once."""
+        """Return `ranking_metrics` of all rows of all ranks, each row once by default."""
         rows = (
             dim_zero_cat(self.rows)
             if len(self.rows)
             else torch.zeros((0, COLUMNS), dtype=torch.float64)
         )
-        score, label, weight, stage, known, group, listed = _once(rows.cpu())[:, 1:].unbind(1)
+        rows = rows.cpu() if self.count_repeats else _once(rows.cpu())
+        score, label, weight, stage, known, group, listed = rows[:, 1:].unbind(1)
         return ranking_metrics(
             score,
             label,
