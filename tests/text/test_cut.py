@@ -139,7 +139,9 @@ def test_blocks_agree_with_a_row_by_row_reference(lengths, limit):
 
 @settings(deadline=None, max_examples=60)
 @given(
-    fields=st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2), min_size=3, max_size=3),
+    fields=st.lists(
+        st.lists(st.integers(0, 9), min_size=2, max_size=2), min_size=3, max_size=3
+    ),
     texts=st.lists(st.lists(st.integers(1, 20), max_size=4), min_size=3, max_size=3),
     budget=st.integers(1, 50),
 )

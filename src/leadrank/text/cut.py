@@ -12,7 +12,7 @@ LEAST_TOKENS = 12  # of a shortened text: a name and some words; the newest may 
 
 @dataclasses.dataclass(frozen=True)
 class CutFields:
-    """`lengths` [rows fields]: tokens kept of each field line, fewer than it has where `dropped`.
+    """`lengths` [rows fields]: tokens kept of each line, fewer than it has where `dropped`.
 
     Only `cut_end` drops a part of a line.
     """
