@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from leadrank.errors import UserError
 from leadrank.preference import preference_pairs
-from leadrank.training.callbacks import StartFromProbe
+from leadrank.training.callbacks import fit_on_train
 
 pytestmark = pytest.mark.usefixtures("embedded_base")
 
@@ -124,13 +124,13 @@ def test_the_probe_sees_the_mature_training_rows_only(scattered, data_of):
     data = ready(data_of(scattered))
     text = np.random.default_rng(0).normal(size=(len(data.rows), 5)).astype(np.float32)
     fields = data.rows.fields.numpy()
-    before = StartFromProbe()._fit(data, text, fields, csr_matrix((len(text), 0)))
+    before = fit_on_train(data, text, fields, csr_matrix((len(text), 0)))
     others = np.setdiff1d(np.arange(len(data.rows)), data.positions("train"))
     text[others] = 1e6
     fields[others] = -1e6
     data.rows.label[others] = 1 - data.rows.label[others]
     data.rows.weight[others] = 1e6
-    after = StartFromProbe()._fit(data, text, fields, csr_matrix((len(text), 0)))
+    after = fit_on_train(data, text, fields, csr_matrix((len(text), 0)))
     np.testing.assert_array_equal(before.weight, after.weight)
     assert before.penalties == after.penalties
 

@@ -71,6 +71,7 @@ class StartFromProbe(Callback):
         if trainer.ckpt_path is None and ranker.head_settings.start == "probe":
             ranker.model.head.start_from(self.probe)
 
+
 def fit_on_train(
     data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
 ) -> Probe:
