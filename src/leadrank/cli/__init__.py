@@ -14,6 +14,7 @@ from leadrank.errors import UserError
 COMMANDS: dict[str, str] = {
     "fit": "train an experiment: --config experiments/EXP.yaml --data.crm FILE",
     "sweep": "run a W&B sweep file here: FILE --data NAME, and flags of `fit`",
+    "compare": "every system on one CRM, side by side: --data NAME",
     "test": "measure a finished run's model on its test part again",
     "score": "rank new leads with a finished run",
     "report": "write a finished run's report.html again",
@@ -52,6 +53,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
     commands = {
         "fit": _fit,
         "sweep": _sweep,
+        "compare": _compare,
         "test": _test,
         "score": _score,
         "report": _report,
@@ -87,6 +89,27 @@ def _sweep(words: list[str]) -> int:
     return run_sweep_command(
         chosen.sweep, chosen.data, flags, runs=chosen.runs, most=chosen.trials
     )
+
+
+def _compare(words: list[str]) -> int:
+    parser = _parser("compare")
+    parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    parser.add_argument("--systems", help="some only: NAME,NAME; default: all that there are")
+    parser.add_argument("--seeds", type=int, help="no more seeds of a random system than this")
+    parser.add_argument("--out", type=Path, help="default: benchmarks/compare/NAME")
+    parser.add_argument("--against", default="lightgbm", help="the reference; default lightgbm")
+    parser.add_argument(
+        "--run", action="append", default=[], metavar="NAME=FOLDER",
+        help="a finished run of `fit` on the same data, as one more system",
+    )  # fmt: skip
+    parser.add_argument("--again", help="run these anew: NAME,NAME")
+    parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
+    parser.add_argument("--experiments", type=Path, default=Path("experiments"))
+    parser.add_argument("--smoke", action="store_true", help="64 rows, two layers: seconds")
+    chosen = parser.parse_args(words)
+    from leadrank.cli.compare import run_compare
+
+    return run_compare(chosen, words)
 
 
 def _run_argument(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,86 @@
+"""`leadrank compare`: every system on one CRM, and the report of how they did."""
+
+import logging
+import shlex
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from leadrank.compare.engine import Engine, load_systems, system_names
+from leadrank.compare.measure import DRAWS
+from leadrank.compare.presets import read_experiment
+from leadrank.compare.report import write_report
+from leadrank.compare.study import Study, open_study
+from leadrank.errors import UserError
+from leadrank.funnel.nearest import nearest
+
+#: `--smoke`: seconds instead of minutes.
+SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS, SMOKE_DRAWS = 64, 64, 2, 50
+
+
+def run_compare(chosen: Namespace, words: list[str]) -> int:
+    """Runs what is missing and writes the report; 1 where a system failed."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    crm = _crm(chosen.experiments, chosen.data)
+    runs = dict(_named_run(word) for word in chosen.run)
+    again = _listed(chosen.again)
+    names = _listed(chosen.systems) or system_names()
+    systems = load_systems(dict.fromkeys([*names, *again]))
+    study, test = _study(chosen, crm)
+    # A smoke run must not be taken for a result.
+    out = chosen.out or Path("benchmarks/compare", crm.stem + "-smoke" * chosen.smoke)
+    engine = Engine(study, test, out)
+    for name, folder in runs.items():
+        engine.take_run(name, folder)
+    engine.run(systems, seeds=1 if chosen.smoke else chosen.seeds, again=again)
+    page = write_report(
+        out,
+        engine.results(),
+        crm=study.table.crm,
+        against=chosen.against,
+        command=shlex.join(["leadrank", "compare", *words]),
+        not_applicable=engine.not_applicable,
+        draws=SMOKE_DRAWS if chosen.smoke else DRAWS,
+    )
+    print(page.read_text("utf-8"))
+    print(f"Written to {page}")
+    if engine.failed:
+        print(f"{len(engine.failed)} systems failed: {', '.join(engine.failed)}")
+    return int(bool(engine.failed))
+
+
+def _study(chosen: Namespace, crm: Path) -> tuple[Study, object]:
+    words = [f"--data.crm={crm}"]
+    words += [f"--data.root={chosen.root}"] if chosen.root else []
+    if chosen.smoke:
+        words += [f"--data.max_rows={SMOKE_ROWS}", f"--data.prompt.max_tokens={SMOKE_TOKENS}"]
+        words += [f"--model.encoder.layers={SMOKE_LAYERS}"]
+    base = read_experiment([chosen.experiments / "base.yaml"], words)
+    encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
+    epochs = {"max_epochs": 1} if chosen.smoke else {}
+    return open_study(base.data, encoder, experiments=chosen.experiments, **epochs)
+
+
+def _crm(experiments: Path, name: str) -> Path:
+    file = experiments / "data" / f"{name}.yaml"
+    if not file.is_file():
+        known = sorted(one.stem for one in file.parent.glob("*.yaml"))
+        raise UserError(
+            f"{file}: no such CRM file{nearest(name, known)} (in {file.parent}: "
+            f"{', '.join(known) or 'none'})"
+        )
+    return file
+
+
+def _named_run(word: str) -> tuple[str, Path]:
+    name, found, folder = word.partition("=")
+    if not (found and name.isidentifier() and folder):
+        raise UserError(
+            f"--run {word}: expected NAME=FOLDER, e.g. lora_hpro=runs/hpro-raop/latest, with a "
+            "name of letters, digits and _"
+        )
+    return name, Path(folder)
+
+
+def _listed(word: str | None) -> list[str]:
+    return [name for name in (word or "").split(",") if name]

@@ -1,0 +1,187 @@
+"""LLM systems on frozen vectors: a preset's head with the sampler, losses and metric of `fit`.
+
+The trunk is read once a set of prompts, so a head trains in seconds and five seeds with a
+search of the rate are affordable. What is given up: adapters, and with them the Yes/No answer;
+a LoRA run is taken into a comparison by its run folder.
+"""
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+from numpy.typing import NDArray
+
+from leadrank.compare.presets import Preset, load_preset
+from leadrank.compare.study import Scored, Study
+from leadrank.model.probe import Probe
+from leadrank.model.ranker import LeadRanker
+from leadrank.model.wide import WideBranch
+from leadrank.scoring.score import score_rows
+from leadrank.training.callbacks import TrackMetrics, fit_on_train
+from leadrank.training.data import LeadDataModule
+
+#: The tuning budget of each preset: the best at the first seed, by average precision.
+HEAD_RATES = (1e-4, 1e-3, 1e-2)
+MONITOR = "val/average_precision"
+EXPECTED = (
+    "The number of training batches",
+    "The '(train|val)_dataloader' does not have many workers",
+    "GPU available but not used",  # heads are too small for one
+    ".*treespec, LeafSpec",  # lightning 2.6 on torch 2.13
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained head: scores [rows], NaN on unread ones, and its best epoch's validation."""
+
+    score: NDArray[np.float64]
+    validation: float
+    epoch: int
+    rate: float
+
+
+def fit_preset(study: Study, name: str, seed: int) -> Scored:
+    """Trains the preset `name` on frozen vectors at the rate that the first seed chose."""
+    preset = load_preset(study, name)
+    data, probe = prepare(study, preset)
+    found = tuned(study, name, preset, data, probe)
+    best = max(found, key=lambda fit: fit.validation)
+    fit = best if seed == 0 else fit_head(study, preset, data, probe, seed, best.rate)
+    chosen = {
+        "head_rate": best.rate,
+        "validation_by_rate": {f"{one.rate:g}": round(one.validation, 4) for one in found},
+        "validation": round(fit.validation, 4),
+        "best_epoch": fit.epoch,
+        "starts_at_probe": probe is not None,
+    }
+    return Scored(fit.score, chosen, logit=True)
+
+
+def tuned(
+    study: Study, name: str, preset: Preset, data: LeadDataModule, probe: Probe | None
+) -> list[Fitted]:
+    """The first seed at each rate; fitted once a study."""
+    key = f"heads/{name}"
+    if key not in study.memory:
+        study.memory[key] = [
+            fit_head(study, preset, data, probe, 0, rate) for rate in HEAD_RATES
+        ]
+    return study.memory[key]
+
+
+def prepare(study: Study, preset: Preset) -> tuple[LeadDataModule, Probe | None]:
+    """The preset's data, set up with its vectors and wide scores, and the probe it starts as.
+
+    The probe is None where the head starts at random and reads no n-grams.
+    """
+    data, ranker = preset.data, preset.ranker
+    data.tokens, frozen = study.trunk.read(data, ranker.encoder_settings)
+    data.rows.frozen = frozen
+    head = ranker.head_settings
+    if head.start == "random" and not head.wide:
+        return data, None
+    fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
+    read = fields if head.fields else fields[:, :0]
+    with contextlib.redirect_stdout(io.StringIO()):
+        data.setup("fit")  # the weights of training rows
+    probe = fit_on_train(data, frozen.vectors(), read, ngrams if head.wide else ngrams[:, :0])
+    if probe.ngram_weight.any():
+        wide = WideBranch(data.ngrams, probe.ngram_weight)
+        data.rows.wide = torch.from_numpy(wide.score(data.table.rows))
+    return data, probe if head.start == "probe" else None
+
+
+def fit_head(
+    study: Study,
+    preset: Preset,
+    data: LeadDataModule,
+    probe: Probe | None,
+    seed: int,
+    rate: float,
+) -> Fitted:
+    """Trains one head and scores validation and test with its best epoch's weights."""
+    L.seed_everything(seed, verbose=False)
+    ranker, best = preset.ranker_at(rate), KeepBest()
+    data.seed, data.trainer = seed, None
+    with _quiet():
+        trainer = L.Trainer(
+            accelerator="cpu",
+            max_epochs=study.max_epochs,
+            callbacks=[
+                *([StartFrom(probe)] if probe is not None else []),
+                *(
+                    TrackMetrics(),
+                    best,
+                    EarlyStopping(MONITOR, patience=preset.patience, mode="max"),
+                ),
+            ],
+            gradient_clip_val=preset.clip,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(ranker, datamodule=data)
+    ranker.model.head.load_state_dict(best.state)
+    rows = np.concatenate([data.positions(part) for part in ("validation", "test")])
+    score = np.full(len(data.rows), np.nan)
+    score[rows] = score_rows(ranker.model, data.rows, rows, max_tokens=data.scoring_tokens)
+    return Fitted(score, best.value, best.epoch, rate)
+
+
+class StartFrom(Callback):
+    """Starts the head as a probe that is fitted already."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Runs before the first step."""
+        assert isinstance(pl_module, LeadRanker)
+        pl_module.model.head.start_from(self.probe)
+
+
+class KeepBest(Callback):
+    """Keeps the head of the epoch with the best validation, in memory.
+
+    `state` are its weights, `value` its average precision, `epoch` counts from 1.
+    """
+
+    state: dict[str, Any]
+
+    def __init__(self) -> None:
+        self.value, self.epoch = -np.inf, 0
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Compares the epoch that ended with the best so far."""
+        assert isinstance(pl_module, LeadRanker)
+        value = float(trainer.callback_metrics[MONITOR])
+        if value > self.value:
+            self.value, self.epoch = value, trainer.current_epoch + 1
+            self.state = copy.deepcopy(pl_module.model.head.state_dict())
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Hides what Lightning says of each of many small trainings."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            for message in EXPECTED:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        logger.setLevel(level)

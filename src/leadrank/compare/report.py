@@ -1,0 +1,108 @@
+"""comparison.json, comparison.md and the figures of a folder of results."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from leadrank.compare.figures import write_figures
+from leadrank.compare.measure import DRAWS, Measured, measure, paired
+from leadrank.compare.results import Result
+from leadrank.compare.tables import in_order, markdown
+from leadrank.errors import UserError
+from leadrank.funnel.crm_keys import CrmFile
+from leadrank.funnel.nearest import nearest
+
+TERMS = (
+    "All systems have the same split, inputs and test rows, and are tuned on validation alone. "
+    "Systems with an LLM read the frozen trunk's vectors, computed once: they train heads, so "
+    "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Each has "
+    "three rates of the head, one chosen at the first seed by average precision, up to 20 "
+    "epochs, and prompts of at most as many tokens as the others."
+)
+
+
+def write_report(
+    folder: Path,
+    results: Sequence[Result],
+    *,
+    crm: CrmFile,
+    against: str,
+    command: str,
+    not_applicable: dict[str, str],
+    draws: int = DRAWS,
+) -> Path:
+    """Measures all results and writes the report; returns the path of comparison.md.
+
+    Raises UserError where `against` is not among the results.
+    """
+    names = [result.name for result in results]
+    if against not in names:
+        raise UserError(
+            f"--against {against}: it has no scores in {folder}{nearest(against, names)}; run "
+            f"it too, or take one of {', '.join(names) or 'none yet'}"
+        )
+    measured = [measure(result, draws=draws) for result in results]
+    reference = measured[names.index(against)]
+    pairs = paired(measured, reference)
+    head = _head(crm, reference, command, draws)
+    page = markdown(measured, pairs, head=head, against=against, not_applicable=not_applicable)
+    (folder / "comparison.md").write_text(page, "utf-8")
+    document = {
+        "data": crm.name,
+        "against": against,
+        "command": command,
+        "draws": draws,
+        "rows": [row for one in in_order(measured) for row in _rows(one)],
+        "paired": [_finite(pair._asdict()) for pair in pairs],
+        "not_applicable": not_applicable,
+    }
+    (folder / "comparison.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    write_figures(folder, measured, pairs, stages=crm.stage_names, against=against)
+    return folder / "comparison.md"
+
+
+def _head(crm: CrmFile, reference: Measured, command: str, draws: int) -> list[str]:
+    scores = reference.result.scores.filter(pl.col("seed") == reference.result.seeds[0])
+    rows, orders = scores.height, int(scores["label"].sum())
+    return [
+        f"# {crm.name}: every system on the same leads",
+        "",
+        f"{rows:,} test rows of {scores['lead_id'].n_unique():,} leads, {orders:,} of them "
+        f"with the final stage {crm.stage_names[-1]!r}. In brackets: 95 % intervals by "
+        f"bootstrap over leads, {draws:,} draws, and the standard deviation over seeds.",
+        "",
+        TERMS,
+        "",
+        f"Made by `{command}`; each SYSTEM.json says at which commit, what was chosen and how "
+        "long it took.",
+    ]
+
+
+def _rows(one: Measured) -> list[dict[str, Any]]:
+    """One line of comparison.json for each figure."""
+    scores = one.result.scores
+    common = {
+        "n": scores.height // len(one.result.seeds),
+        "seeds": len(one.result.seeds),
+        "seconds": round(one.result.seconds, 1),
+    }
+    figures = {**one.figures, "ece_before_calibration": one.ece_before}
+    found = []
+    for metric, value in figures.items():
+        low, high = one.interval(metric)
+        line = {"system": one.result.name, "metric": metric, "value": value}
+        line |= {"low": low, "high": high, "seed_sd": one.seed_sd.get(metric, math.nan)}
+        found.append(_finite({**line, "few_hits": metric in one.few_hits, **common}))
+    return found
+
+
+def _finite(line: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN: null."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in line.items()
+    }

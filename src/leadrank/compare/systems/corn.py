@@ -1,0 +1,25 @@
+"""`experiments/corn.yaml` on frozen vectors.
+
+Off here: adapters; the head alone is trained.
+"""
+
+from typing import Any, Literal
+
+from leadrank.compare.heads import fit_preset
+from leadrank.compare.presets import settings_of
+from leadrank.compare.study import Scored, Study
+
+TITLE = "CORN, stages without pairs"
+SEEDS = 5
+READS: Literal["both"] = "both"
+LLM = True
+
+
+def fit_and_score(study: Study, seed: int) -> Scored:
+    """Scores of the head that learned fastest on validation, of the learning rates tried."""
+    return fit_preset(study, "corn", seed)
+
+
+def settings(study: Study) -> dict[str, Any]:
+    """What decides the scores, for the record."""
+    return settings_of(study, "corn")

@@ -1,0 +1,25 @@
+"""`experiments/hpro_paper.yaml` on frozen vectors.
+
+Off here: adapters and the Yes/No answer, since frozen vectors leave them nothing to train.
+"""
+
+from typing import Any, Literal
+
+from leadrank.compare.heads import fit_preset
+from leadrank.compare.presets import settings_of
+from leadrank.compare.study import Scored, Study
+
+TITLE = "HPRO as in the paper"
+SEEDS = 5
+READS: Literal["both"] = "both"
+LLM = True
+
+
+def fit_and_score(study: Study, seed: int) -> Scored:
+    """Scores of the head that learned fastest on validation, of the learning rates tried."""
+    return fit_preset(study, "hpro_paper", seed)
+
+
+def settings(study: Study) -> dict[str, Any]:
+    """What decides the scores, for the record."""
+    return settings_of(study, "hpro_paper")

@@ -1,0 +1,48 @@
+"""LightGBM on the fields and HPRO's score: stacked out of fold, beside the unstacked.
+
+Training rows carry the score of a head that never saw their lead; validation and test rows that
+of the head trained on all training rows. A score of the rows that trained it would look better
+than it is, and LightGBM would lean on it.
+"""
+
+from typing import Any, Literal
+
+from leadrank.compare.heads import fit_head, fit_preset, prepare
+from leadrank.compare.inputs import beside
+from leadrank.compare.out_of_fold import Floats, out_of_fold
+from leadrank.compare.presets import load_preset, settings_of
+from leadrank.compare.study import Scored, Study
+from leadrank.compare.trees import TREES, boosted
+from leadrank.compare.tuning import TUNING_SEED, outcomes, tuned
+
+TITLE = "LightGBM stacked on HPRO"
+SEEDS = 5
+READS: Literal["both"] = "both"
+LLM = True
+PRESET = "hpro"
+
+
+def fit_and_score(study: Study, seed: int) -> Scored:
+    """Log-odds; the head's rate is what HPRO's own tuning chose, the trees' as LightGBM's."""
+    whole = fit_preset(study, PRESET, seed)
+    rate = whole.chosen["head_rate"]
+
+    def fit(fold: Study) -> Floats:
+        preset = load_preset(fold, PRESET)
+        return fit_head(fold, preset, *prepare(fold, preset), seed, rate).score
+
+    score = out_of_fold(study, whole.score, fit)
+    inputs, known = beside(study, score[:, None]), outcomes(study)
+    found = tuned(
+        study,
+        f"lightgbm_stacked/{seed}",
+        list(TREES),
+        lambda trees, seed: boosted(inputs, known, trees, seed),
+        TUNING_SEED,
+    )
+    return Scored(found.score, {**found.chosen, "head": whole.chosen}, logit=True)
+
+
+def settings(study: Study) -> dict[str, Any]:
+    """What decides the scores, for the record."""
+    return settings_of(study, PRESET)
