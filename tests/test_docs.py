@@ -359,7 +359,8 @@ def test_the_architecture_page_names_every_package_and_module():
     modules = [
         path.relative_to(package).as_posix()
         for path in sorted(package.rglob("*.py"))
-        if path.name != "__init__.py"
+        # Of compared systems the folder is named: a new one touches one file.
+        if path.name != "__init__.py" and path.parent.name != "systems"
     ]
     missing = [
         module for module in modules if f"`{module}`" not in text and not _in_row(module, text)

@@ -118,9 +118,10 @@ def _verdict(pair: Paired) -> str:
 def _power(pairs: Sequence[Paired]) -> str:
     return (
         f"Differences with 95 % intervals by paired bootstrap over leads. Of {len(pairs)} such "
-        f"tests without any true difference about {len(pairs) / 20:.0f} would leave 0 outside their interval; * holds after Holm's correction over all of "
-        f"them at 5 %. Cannot tell below: {SEEN:.1f} standard errors, the smallest true "
-        "difference in average precision that this test would have found four times in five."
+        f"tests without any true difference about {len(pairs) / 20:.0f} would leave 0 outside "
+        "their interval; * holds after Holm's correction over all of them at 5 %. Cannot tell "
+        f"below: {SEEN:.1f} standard errors, the smallest true difference in average precision "
+        "that this test would have found four times in five."
     )
 
 
