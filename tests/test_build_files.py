@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 DECLARED = [
     Requirement(line)
-    for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+    for line in sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
 ]
 MALICIOUS = (Version("2.6.2"), Version("2.6.3"))
 
@@ -223,7 +223,7 @@ def test_setup_goes_on_without_the_cpu_index_and_says_so(tmp_path):
     assert "taking torch from the usual index" in made.stdout
     asked = (tmp_path / "asked").read_text().splitlines()
     assert asked[0].endswith("torch==2.13.0+cpu")
-    assert asked[1].endswith("-c constraints.txt -e .[dev]")
+    assert asked[1].endswith("-c constraints.txt -e .[dev,rivals]")
     assert (tmp_path / ".setup-done").exists()
 
 
