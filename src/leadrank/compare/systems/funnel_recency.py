@@ -1,0 +1,39 @@
+"""The rule of thumb: who is deepest in the funnel first, then who was in touch last.
+
+Nothing is learned. Stage and last contact are those known at the snapshot; where the CRM gives
+only one of them, that one ranks.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from leadrank.compare.snapshot_stage import days_since_contact, stage_at_snapshot
+from leadrank.compare.study import Scored, Study
+from leadrank.compare.tuning import outcomes, scored
+from leadrank.errors import UserError
+
+TITLE = "funnel + recency rule"
+SEEDS = 1
+READS: Literal["fields"] = "fields"
+
+
+def fit_and_score(study: Study, seed: int) -> Scored:
+    """`stage + 1 / (1 + days since the last contact)`: no two stages overlap."""
+    known = outcomes(study)
+    stage, days = stage_at_snapshot(study), days_since_contact(study)
+    if stage is None and days is None:
+        raise UserError(
+            f"{study.table.crm.path}: neither a stage reached by the snapshot (`reached_at` of "
+            "a stage) nor the time of a last contact (`at` of a text) is known; the rule needs "
+            "one of them"
+        )
+    score = np.zeros(len(known.label))
+    used = []
+    if stage is not None:
+        score += stage
+        used.append("stage at the snapshot")
+    if days is not None:
+        score += 1 / (1 + np.maximum(days, 0))
+        used.append("days since the last contact")
+    return scored(known, score, {"ranks by": used}, logit=False)
