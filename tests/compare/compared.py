@@ -1,0 +1,58 @@
+"""Systems and results made by hand, for the tests of what compares them."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from leadrank.compare.results import SCHEMA, Result
+from leadrank.compare.study import Scored, Study
+
+
+def by_visits(study: Study, seed: int) -> Scored:
+    """Scores the rows by a field, and by nothing else; a little differently at each seed."""
+    visits = study.table.rows["visits"].fill_null(0).to_numpy().astype(np.float64)
+    score = np.full(len(visits), np.nan)
+    asked = study.scored_positions()
+    score[asked] = visits[asked] + 0.01 * seed
+    return Scored(score, {"seed": seed})
+
+
+def system(fit: Any = by_visits, *, seeds: int = 1, **settings: Any) -> Any:
+    """What a module of `compare/systems` has."""
+    return SimpleNamespace(
+        TITLE="By visits", SEEDS=seeds, READS="fields", fit_and_score=fit,
+        settings=lambda study: settings,
+    )  # fmt: skip
+
+
+def result(name: str, *scores: Any, **columns: Any) -> Result:
+    """A result whose seeds have these scores [n]; `columns` replace the defaults."""
+    n = len(scores[0])
+    common = {
+        "row_id": range(n),
+        "label": [row % 2 for row in range(n)],
+        "weight": [1.0] * n,
+        "lead_id": [f"lead {row}" for row in range(n)],
+        "stage": [2 * (row % 2) for row in range(n)],
+        "group": [None] * n,
+        **columns,
+    }
+    blocks = [
+        pl.DataFrame(
+            {
+                **common,
+                "seed": [seed] * n,
+                "score": np.asarray(score, float),
+                "probability": 1 / (1 + np.exp(-np.asarray(score, float))),
+            }
+        ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        for seed, score in enumerate(scores)
+    ]
+    record = {
+        "title": name.title(), "reads": "both", "llm": False, "settings": {}, "git": "abc",
+        "data_fingerprint": "data",
+        "runs": [{"seed": s, "seconds": 2.0, "logit": True} for s in range(len(scores))],
+    }  # fmt: skip
+    return Result(name, pl.concat(blocks), record)

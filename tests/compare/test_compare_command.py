@@ -1,0 +1,61 @@
+"""`leadrank compare` from the words to the page, in smoke form."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+pytestmark = pytest.mark.usefixtures("embedded_base")
+
+
+@pytest.fixture
+def compare(small_crm, tmp_path, command_line, monkeypatch):
+    """Runs `leadrank compare` on the small CRM, in a folder of its own."""
+    folder = tmp_path / "experiments"
+    (folder / "data").mkdir(parents=True)
+    for file in EXPERIMENTS.glob("*.yaml"):
+        shutil.copy(file, folder)
+    shutil.copy(small_crm.crm, folder / "data" / "small.yaml")
+    monkeypatch.chdir(tmp_path)
+    words = ["compare", "--data", "small", "--root", small_crm.root]
+    return lambda *more: command_line(*words, *more)
+
+
+def test_a_smoke_comparison_writes_the_page_the_rows_and_the_pictures(compare, capsys):
+    systems = ["--systems", "lightgbm,hpro_paper,pointwise"]
+    assert compare("--smoke", *systems) == 0
+    out = Path("benchmarks/compare/small-smoke")
+    page = (out / "comparison.md").read_text("utf-8")
+    assert page in capsys.readouterr().out
+    assert "| LightGBM | fields |" in page
+    assert "## Against LightGBM" in page
+    document = json.loads((out / "comparison.json").read_text("utf-8"))
+    rows = {(row["system"], row["metric"]): row for row in document["rows"]}
+    row = rows["pointwise", "average_precision"]
+    assert row["low"] <= row["value"] <= row["high"]
+    assert (row["seeds"], row["n"]) == (1, 20)
+    assert {pair["system"] for pair in document["paired"]} == {"pointwise", "hpro_paper"}
+    for picture in ("gain", "calibration", "stages", "paired"):
+        assert (out / f"{picture}.png").stat().st_size > 5_000
+    # What is there is not run again, and stands in the next page.
+    before = (out / "pointwise.parquet").stat().st_mtime_ns
+    assert compare("--smoke", "--systems", "pointwise", "--against", "hpro_paper") == 0
+    assert (out / "pointwise.parquet").stat().st_mtime_ns == before
+    assert "## Against HPRO as in the paper" in (out / "comparison.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--systems", "hrpo"], "no system 'hrpo'; did you mean 'hpro'"),
+        (["--run", "lora"], "expected NAME=FOLDER"),
+        (["--data", "smal"], "smal.yaml: no such CRM file"),
+        (["--smoke", "--systems", "lightgbm", "--against", "probe"], "it has no scores in"),
+    ],
+)
+def test_mistakes_are_said_in_a_sentence(compare, capsys, words, said):
+    assert compare(*words) == 2
+    assert said in capsys.readouterr().err

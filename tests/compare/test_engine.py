@@ -1,0 +1,177 @@
+"""What is missing is run, what is there is kept, and what is of something else is refused."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from compared import by_visits, system
+
+from leadrank.compare.engine import Engine, load_systems, system_names
+from leadrank.compare.results import SCHEMA, read_result
+from leadrank.compare.study import Scored, open_study
+from leadrank.errors import UserError
+from leadrank.model.encoder import EncoderSettings
+
+pytestmark = pytest.mark.usefixtures("embedded_base")
+
+
+@pytest.fixture
+def engine_of(small_crm, data_of, tmp_path):
+    def build():
+        encoder = EncoderSettings(layers=2, adapt="none")
+        study, test = open_study(data_of(small_crm), encoder)
+        return Engine(study, test, tmp_path / "out", say=lambda line: None)
+
+    return build
+
+
+class Counted:
+    """A system that notes its seeds, and fails once at one of them."""
+
+    def __init__(self, fails_at=None):
+        self.seeds, self.fails_at = [], fails_at
+
+    def __call__(self, study, seed):
+        if seed == self.fails_at:
+            raise KeyboardInterrupt
+        self.seeds.append(seed)
+        return by_visits(study, seed)
+
+
+def test_a_result_has_the_test_rows_with_their_own_outcomes(engine_of, small_crm):
+    engine = engine_of()
+    engine.run({"visits": system(seeds=2)})
+    (result,) = engine.results()
+    assert dict(result.scores.schema) == SCHEMA
+    assert result.seeds == [0, 1]
+    source = pl.DataFrame(small_crm.rows())
+    for seed in result.seeds:
+        rows = result.scores.filter(seed=seed)
+        own = source[rows["row_id"].to_list()]
+        assert own["lead"].to_list() == rows["lead_id"].to_list()
+        assert own["ordered"].cast(pl.Int8).to_list() == rows["label"].to_list()
+        visits = own["visits"].cast(pl.Float32).to_numpy()
+        np.testing.assert_allclose(rows["score"], visits + np.float32(0.01 * seed), rtol=1e-6)
+        # The calibrator is monotone, and was fitted on other rows.
+        order = rows.sort("score")
+        assert (order["probability"].diff().drop_nulls() >= 0).all()
+    assert result.record["runs"][1]["chosen"] == {"seed": 1}
+
+
+def test_an_interrupted_comparison_goes_on_where_it_was_cut_off(engine_of):
+    cut, rest = Counted(fails_at=2), Counted()
+    with pytest.raises(KeyboardInterrupt):
+        engine_of().run({"visits": system(cut, seeds=4)})
+    assert cut.seeds == [0, 1]
+    again = engine_of()
+    again.run({"visits": system(rest, seeds=4)})
+    assert rest.seeds == [2, 3]
+    assert again.results()[0].seeds == [0, 1, 2, 3]
+    again.run({"visits": system(rest, seeds=4)})
+    assert rest.seeds == [2, 3]
+
+
+def test_more_seeds_are_added_to_those_that_are_there(engine_of):
+    counted = Counted()
+    engine_of().run({"visits": system(counted, seeds=5)}, seeds=1)
+    engine_of().run({"visits": system(counted, seeds=5)}, seeds=3)
+    assert counted.seeds == [0, 1, 2]
+
+
+def test_other_settings_are_refused_before_anything_runs_and_again_runs_anew(engine_of):
+    engine_of().run({"visits": system(rate=1)})
+    counted = Counted()
+    changed = {"other": system(counted), "visits": system(counted, rate=2)}
+    with pytest.raises(
+        UserError, match=r"visits: made with other settings \(rate\)(.|\n)*--again"
+    ):
+        engine_of().run(changed)
+    assert counted.seeds == []
+    engine = engine_of()
+    engine.run(changed, again=["visits"])
+    assert counted.seeds == [0, 0]
+    assert [one.record["settings"] for one in engine.results()] == [{}, {"rate": 2}]
+    assert engine.results()[1].seeds == [0]
+
+
+def test_other_data_are_refused(engine_of, small_crm):
+    engine_of().run({"visits": system()})
+    small_crm.write([{**row, "visits": "9"} for row in small_crm.rows()])
+    for ask in (lambda e: e.run({"visits": system()}), lambda e: e.results()):
+        with pytest.raises(UserError, match="visits: made on other data"):
+            ask(engine_of())
+
+
+def test_a_system_that_fails_or_does_not_apply_does_not_stop_the_others(engine_of):
+    def fails(study, seed):
+        raise RuntimeError("out of luck")
+
+    def refuses(study, seed):
+        raise UserError("there is no text")
+
+    engine = engine_of()
+    engine.run({"a": system(fails, seeds=3), "b": system(refuses), "c": system()})
+    assert engine.failed == {"a": "RuntimeError: out of luck"}
+    assert engine.not_applicable == {"b": "there is no text"}
+    assert [one.name for one in engine.results()] == ["c"]
+
+
+def test_a_system_that_leaves_a_row_unscored_is_no_result(engine_of):
+    def lazy(study, seed):
+        return Scored(np.full(study.table.rows.height, np.nan), {})
+
+    engine = engine_of()
+    engine.run({"lazy": system(lazy)})
+    assert "unscored" in engine.failed["lazy"]
+    assert engine.results() == []
+
+
+def test_a_system_that_reads_outcomes_finds_none_of_the_test_part(engine_of):
+    """It ranks validation perfectly and the test rows not at all."""
+
+    def cheat(study, seed):
+        label = study.table.rows["label"].cast(pl.Float64).fill_null(0.5).to_numpy()
+        return Scored(label + study.data.rows.label.numpy(), {})
+
+    engine = engine_of()
+    engine.run({"cheat": system(cheat)})
+    (result,) = engine.results()
+    assert result.record["runs"][0]["validation"]["auc"] == 1.0
+    assert result.scores["score"].n_unique() == 1
+
+
+def test_a_run_of_fit_is_one_more_system(engine_of, tmp_path):
+    engine = engine_of()
+    run = tmp_path / "run"
+    run.mkdir()
+    rows = engine.test.with_columns(score=pl.lit(0.5), probability=pl.lit(0.25))
+    rows.reverse().write_parquet(run / "predictions.parquet")
+    metrics = {"seed": 3, "git": "abc", "command": "leadrank fit", "seconds": {"train": 60.0}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    engine.take_run("lora", run)
+    (result,) = engine.results()
+    assert (result.seeds, result.seconds, result.record["git"]) == ([3], 60.0, "abc")
+    assert (result.scores["label"] == engine.test["label"]).all()
+    rows[1:].write_parquet(run / "predictions.parquet")
+    with pytest.raises(UserError, match="test rows are not"):
+        engine.take_run("lora", run)
+
+
+def test_a_record_without_its_scores_does_not_count(engine_of, tmp_path):
+    engine = engine_of()
+    engine.run({"visits": system()})
+    (tmp_path / "out" / "visits.parquet").unlink()
+    assert read_result(tmp_path / "out", "visits") is None
+
+
+def test_systems_are_the_modules_of_their_folder_and_each_says_what_it_is():
+    names = system_names()
+    presets = {"pointwise", "asllr", "hpro", "hpro_paper", "hpro_released_code", "corn"}
+    assert {*presets, "probe", "lightgbm", "lightgbm_stacked"} <= set(names)
+    for name, module in load_systems(presets).items():
+        assert module.TITLE, name
+        assert module.SEEDS == 5
+        assert module.READS == "both"
+    with pytest.raises(UserError, match=r"no system 'hrpo'.*hpro"):
+        load_systems(["hrpo"])

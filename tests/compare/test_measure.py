@@ -1,0 +1,119 @@
+"""Figures over seeds and paired differences, against the one-score functions and by hand."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from compared import result
+from scipy.stats import norm
+
+from leadrank.compare.measure import PRIMARY, measure, paired
+from leadrank.compare.tables import markdown
+from leadrank.evaluation.verdict import paired_differences
+from leadrank.preference import bootstrap_intervals, ranking_metrics
+
+N = 60
+LABEL = np.arange(N) % 2
+#: Three rows a lead, as snapshots are; they are drawn together.
+LEADS = {"lead_id": [f"lead {row // 3}" for row in range(N)]}
+
+
+def noisy(signal, seed=0):
+    return np.float32(signal * LABEL + np.random.default_rng(seed).normal(size=N))
+
+
+def test_one_seed_is_measured_as_a_single_score_is():
+    one = result("one", noisy(1.0), weight=[1.0, 2.0] * (N // 2), **LEADS)
+    found = measure(one, draws=50)
+    columns = {
+        name: torch.from_numpy(one.scores[name].cast(pl.Float64).to_numpy().copy())
+        for name in ("score", "label", "weight", "probability")
+    }
+    stage = {"stage": torch.from_numpy(2 * LABEL), "stage_known": torch.ones(N, dtype=bool)}
+    expected = ranking_metrics(**columns, **stage)
+    assert found.figures["auc"] == expected["auc"]
+    assert found.figures["ece"] == expected["ece"]
+    assert found.few_hits == expected["few_hits"]
+    lead = torch.arange(N) // 3
+    # Names sort as the numbers do not, but a draw is a draw.
+    lead = torch.from_numpy(
+        one.scores["lead_id"].rank("dense").cast(pl.Int64).to_numpy().copy()
+    )
+    intervals = bootstrap_intervals(**columns, **stage, lead=lead, draws=50)
+    for name, interval in intervals.items():
+        assert found.interval(name) == pytest.approx(interval, abs=1e-12, nan_ok=True), name
+    assert np.isnan(found.seed_sd["auc"])
+
+
+def test_paired_differences_are_those_of_evaluation():
+    a, b = result("a", noisy(1.0), **LEADS), result("b", noisy(0.3, seed=1), **LEADS)
+    measured = [measure(one) for one in (a, b)]
+    expected = paired_differences(a.scores, {"b": b.scores["score"]})["b"]
+    for pair in paired(measured, measured[1]):
+        assert [pair.difference, pair.low, pair.high] == pytest.approx(
+            expected[pair.figure], abs=1e-12
+        )
+
+
+def test_seeds_are_averaged_and_draws_are_shared():
+    seeds = [noisy(1.0, seed) for seed in range(3)]
+    together = measure(result("all", *seeds), draws=40)
+    alone = [measure(result("one", seed), draws=40) for seed in seeds]
+    for name in PRIMARY:
+        values = [one.figures[name] for one in alone]
+        assert together.figures[name] == pytest.approx(np.mean(values))
+        assert together.seed_sd[name] == pytest.approx(np.std(values, ddof=1))
+        mean = np.mean([one.draws[name] for one in alone], axis=0)
+        np.testing.assert_allclose(together.draws[name], mean)
+
+
+def test_holm_and_the_smallest_difference_that_would_be_seen():
+    measured = [measure(result(str(s), noisy(s / 2, 5)), draws=200) for s in range(4)]
+    pairs = paired(measured, measured[0])
+    raw = [2 * norm.sf(abs(pair.difference) / pair.error) for pair in pairs]
+    highest, expected = 0.0, {}
+    for rank, k in enumerate(np.argsort(raw)):
+        highest = expected[k] = max(highest, min(1.0, raw[k] * (len(raw) - rank)))
+    assert [pair.p for pair in pairs] == pytest.approx([expected[k] for k in range(len(raw))])
+    for pair in pairs:
+        # 1.960 + 0.842 standard errors: half the bar is crossed by chance, four fifths above.
+        assert pair.seen == pytest.approx(2.802 * pair.error, rel=1e-3)
+
+
+def test_the_paired_table_says_better_worse_and_cannot_tell():
+    good, same = noisy(2.0), noisy(0.0, 7)
+    scores = {"reference": same, "seer": good, "fool": -good, "twin": same}
+    measured = [measure(result(name, score), draws=200) for name, score in scores.items()]
+    pairs = paired(measured, measured[0])
+    page = markdown(measured, pairs, head=["# T"], against="reference", not_applicable={})
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line[:1] == "|"}
+    section = page.split("## Against Reference")[1].split("## ")[0]
+    verdict = {
+        line.split("|")[1].strip(): line.split("|")[-2].strip()
+        for line in section.splitlines()
+        if line.startswith("|")
+    }
+    assert rows.keys() >= {"Seer", "Fool", "Twin", "Reference"}
+    assert verdict["Seer"] == "better"
+    assert verdict["Fool"] == "worse"
+    assert verdict["Twin"] == "cannot tell below 0.000"
+    assert "Reference" not in verdict
+    assert "Of 6 such tests" in section
+
+
+def test_lists_are_measured_where_there_are_groups():
+    groups = ["north", "south"] * (N // 2)
+    label = [int(row // 2 % 2) for row in range(N)]
+    both = result("both", noisy(1.0), group=groups, label=label)
+    assert measure(both, draws=5).figures["list_auc"] > 0
+    assert "list_auc" not in measure(result("none", noisy(1.0)), draws=5).figures
+
+
+def test_calibration_before_is_that_of_logits_alone():
+    score = np.full(N, 3.0)
+    found = measure(result("sure", score), draws=5)
+    # Everybody is promised sigmoid(3) = .953, half of them order.
+    assert found.ece_before == pytest.approx(0.9526 - 0.5, abs=1e-3)
+    ranks = result("ranks", score)
+    ranks.record["runs"][0]["logit"] = False
+    assert np.isnan(measure(ranks, draws=5).ece_before)
