@@ -1,0 +1,116 @@
+"""What a policy may see of the open leads on a morning."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from leadrank.world.dealership import Dealership
+
+LONG = 999.0
+
+
+class DayView:
+    """The open leads on the morning of `day`, in order of arrival; one entry per lead.
+
+    Only what the CRM holds; the hidden state is not reachable from here by any public name.
+    Days since something that never happened are `LONG`.
+    """
+
+    def __init__(self, dealership: "Dealership", lead: NDArray[np.int64]) -> None:
+        self._world = dealership
+        self.day: int = dealership.day
+        self.lead = lead
+
+    def __len__(self) -> int:
+        return len(self.lead)
+
+    @cached_property
+    def store(self) -> NDArray:
+        """Store of each lead's rep."""
+        return self._world.people.store[self.lead]
+
+    @cached_property
+    def rep(self) -> NDArray:
+        """Who calls the lead."""
+        return self._world.people.rep[self.lead]
+
+    @cached_property
+    def age(self) -> NDArray:
+        """Days since the request."""
+        return self.day - self._world.people.arrival[self.lead]
+
+    @cached_property
+    def channel(self) -> NDArray:
+        """Index into `people.CHANNELS`."""
+        return self._world.people.channel[self.lead]
+
+    @cached_property
+    def since_contact(self) -> NDArray:
+        """Days since the last conversation."""
+        return np.minimum(self.day - self._world.state.contact_day[self.lead], LONG)
+
+    @cached_property
+    def since_attempt(self) -> NDArray:
+        """Days since the last attempt to call."""
+        return np.minimum(self.day - self._world.state.attempt_day[self.lead], LONG)
+
+    @cached_property
+    def since_record(self) -> NDArray:
+        """Days since anything new: the request, a conversation, a visit, a test drive."""
+        since = self.day - self._world.state.record_day[self.lead]
+        return np.minimum(since, self.age)
+
+    @cached_property
+    def changed(self) -> NDArray[np.bool_]:
+        """Whether there is a record that yesterday's view did not have."""
+        return self.since_record <= np.where(self.age == 0, 0, 1)
+
+    @cached_property
+    def attempts(self) -> NDArray:
+        """Attempts to call so far."""
+        return self._world.state.attempts[self.lead]
+
+    @cached_property
+    def contacts(self) -> NDArray:
+        """Conversations so far."""
+        return self._world.state.contacts[self.lead]
+
+    @cached_property
+    def visits(self) -> NDArray:
+        """Times the customer came or wrote unasked."""
+        return self._world.state.visits[self.lead]
+
+    @cached_property
+    def grade(self) -> NDArray:
+        """The rep's last grade of the lead's intention, 1 to 8; 0 = none yet."""
+        return self._world.state.grade[self.lead]
+
+    @cached_property
+    def stage(self) -> NDArray:
+        """Deepest stage so far: 0 new, 1 talked to, 2 test drive."""
+        driven = self._world.state.drives[self.lead] > 0
+        return np.where(driven, 2, np.minimum(self.contacts, 1))
+
+    def rows(self, where: NDArray | None = None) -> pl.DataFrame:
+        """The CRM's columns of these leads (a mask or indices of this view) as of this morning."""
+        from leadrank.world.columns import crm_rows
+
+        lead = self.lead if where is None else self.lead[where]
+        return crm_rows(self._world, lead, np.full(len(lead), self.day))
+
+    def calls(self, where: NDArray | None = None) -> pl.DataFrame:
+        """All conversations so far with these leads: the events that the CRM file joins."""
+        from leadrank.world.text import call_events
+
+        lead = self.lead if where is None else self.lead[where]
+        return call_events(self._world, lead)
+
+
+#: A score for each lead of the view; each rep calls the highest first. The generator is the
+#: day's own, so a policy that needs chance stays reproducible.
+Policy = Callable[[DayView, np.random.Generator], NDArray]
