@@ -1,7 +1,8 @@
 """Stands in for `leadrank fit` in a sweep: writes a metrics.csv in a moment.
 
-`--loss` is the figure to reach; `bad` fails, `none` logs no figure, and a trial whose loss is
-`slow` goes on until the file beside it called `hold` is gone.
+`--loss` is the figure to reach; `bad` fails, `mistake` is the user's while the file beside it
+called `mistaken` is there, `none` logs no figure, and a trial whose loss is `slow` goes on until
+the file beside it called `hold` is gone.
 """
 
 import sys
@@ -15,6 +16,11 @@ print("reading\rreading\rread")
 if flags["loss"] == "bad":
     print("\n".join(f"line {number}" for number in range(20)))
     sys.exit("leadrank: loss: bad, expected a number")
+if flags["loss"].startswith("mistake"):
+    if Path(__file__).with_name("mistaken").exists():
+        print("leadrank: leads.csv: no such file")
+        sys.exit(2)
+    flags["loss"] = "0.5"
 if flags["loss"] == "slow":
     while Path(__file__).with_name("hold").exists():
         time.sleep(0.05)

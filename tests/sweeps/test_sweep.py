@@ -15,7 +15,7 @@ import pytest
 from leadrank.errors import UserError
 from leadrank.training.sweep import Sweep, draw, run_sweep
 from leadrank.training.sweep_file import load_sweep
-from leadrank.training.sweep_trial import Trial, read_trials
+from leadrank.training.sweep_trial import Trial, _end_orphan, read_trials
 
 MAIN = "import sys; from leadrank.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -63,6 +63,54 @@ def test_what_finished_or_failed_is_not_run_again(sweep_file):
     logs = {log: log.stat().st_mtime_ns for log in sweep.folder.glob("trials/*/log.txt")}
     assert run_sweep(sweep) == first
     assert {log: log.stat().st_mtime_ns for log in logs} == logs
+
+
+def test_what_the_user_must_mend_ends_the_sweep_and_is_run_again(sweep_file, workshop):
+    """The second trial ends it, not the third; once mended, all three are run."""
+    (workshop / "mistaken").touch()
+    sweep = _sweep(sweep_file({"loss": {"values": ["mistake", "mistake 2", 0.75]}}))
+    with pytest.raises(UserError, match=r"(?s)first 2 trials.*leads.csv: no such file.*again"):
+        run_sweep(sweep)
+    assert [trial.exit_code for trial in read_trials(sweep.folder)] == [2, 2]
+    (workshop / "mistaken").unlink()
+    assert [trial.value for trial in run_sweep(sweep)] == [0.5, 0.5, 0.75]
+
+
+def test_a_mistake_in_one_value_ends_nothing(sweep_file, workshop):
+    (workshop / "mistaken").touch()
+    sweep = _sweep(sweep_file({"loss": {"values": [0.5, "mistake", "mistake 2"]}}))
+    states = ["finished", "failed", "failed"]
+    assert [state for _, state in _losses(run_sweep(sweep))] == states
+
+
+def test_what_trains_the_same_is_run_once(sweep_file):
+    """Without pairs no margin counts, and without a margin no scheme of margins."""
+    parameters = {
+        "loss": {"values": [0.25, 0.75]},
+        "model.loss.preference": {"values": [0.0, 1.0]},
+        "model.preference.margins": {"values": ["tier", "uniform"]},
+        "model.preference.margin_scale": {"values": [0, 1]},
+    }
+    sweep = _sweep(sweep_file(parameters))
+    trials = run_sweep(sweep)
+    same = [None, 0, 0, 0, None, None, 4, None]  # for each loss
+    assert [trial.same_as for trial in trials] == [
+        one if one is None else one + first for first in (0, 8) for one in same
+    ]
+    assert [trial.value for trial in trials] == [0.25] * 8 + [0.75] * 8
+    assert run_sweep(sweep) == trials
+    assert len(list(sweep.folder.glob("trials/*/log.txt"))) == 8
+
+
+def test_a_process_that_ended_by_itself_is_no_orphan(tmp_path, monkeypatch):
+    """It was there when the processes were listed, and is gone when it is to be ended."""
+    folder = tmp_path / "trials/000"
+    gone = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = psutil.Process(gone.pid)
+    process.info = {"cmdline": [f"--runs={folder}"]}
+    gone.communicate()
+    monkeypatch.setattr(psutil, "process_iter", lambda _: [process])
+    _end_orphan(folder)
 
 
 def test_a_bound_may_be_raised_later(sweep_file):

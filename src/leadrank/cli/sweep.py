@@ -49,7 +49,10 @@ def run_sweep_command(
     print(format_settings(file, settings_table(file, trials)))
     failed = sum(trial.state == "failed" for trial in trials)
     if failed:
-        print(f"{failed} of {len(trials)} trials failed; results.csv says why")
+        print(
+            f"{failed} of {len(trials)} trials failed; results.csv says why. They are final: "
+            f"delete\n{folder}/trials/NUMBER to run one again"
+        )
     print(f"\nAll trials:   {folder}/results.csv\nThe response: {folder}/response.png")
     print(f"The winner:   {winner}")
     return 0

@@ -27,9 +27,12 @@ from tqdm import tqdm
 from leadrank.errors import UserError
 from leadrank.training.sweep_file import Parameter, SweepFile, Value
 from leadrank.training.sweep_results import short_names, write_results
-from leadrank.training.sweep_trial import Trial, read_trials, run_trial
+from leadrank.training.sweep_same import what_trains
+from leadrank.training.sweep_trial import MISTAKE, Trial, read_trials, run_trial, take_over
 
 IDENTITY = "sweep.json"
+#: So many trials must end by the user's mistake before the sweep does: one may be a bad value.
+MISTAKES = 2
 
 
 @dataclass(frozen=True)
@@ -80,17 +83,37 @@ def run_sweep(sweep: Sweep) -> list[Trial]:
     with _alone(sweep.folder):
         _check_identity(sweep)
         trials = read_trials(sweep.folder)
-        done = [trial for trial in trials if trial.state != "running"]
-        cut_off = [trial for trial in trials if trial.state == "running"]
+        done = [trial for trial in trials if not trial.is_open]
+        left = [trial for trial in trials if trial.is_open]
         with tqdm(total=total, initial=len(done), desc="sweep", unit="trial", ncols=80) as bar:
             while len(done) < total:
-                trial = cut_off.pop(0) if cut_off else _next(sweep.file, done)
-                words = sweep.words(trial.parameters)
-                done.append(run_trial(sweep.folder, trial, words, sweep.file.metric))
+                trial = left.pop(0) if left else _next(sweep.file, done)
+                done.append(_run(sweep, trial, done))
                 write_results(sweep.folder / "results.csv", done)
                 tqdm.write(_line(sweep.file, done[-1]))
                 bar.update()
+                _check_mistakes(sweep, done)
     return sorted(done, key=lambda trial: trial.number)
+
+
+def _run(sweep: Sweep, trial: Trial, done: Sequence[Trial]) -> Trial:
+    """The trial, run or taken from one that trained the same."""
+    same = what_trains(trial.parameters)
+    for twin in done:
+        if twin.state == "finished" and what_trains(twin.parameters) == same:
+            return take_over(sweep.folder, trial, twin)
+    return run_trial(sweep.folder, trial, sweep.words(trial.parameters), sweep.file.metric)
+
+
+def _check_mistakes(sweep: Sweep, done: Sequence[Trial]) -> None:
+    """UserError where the user's mistake ended each of the first trials: it will end them all."""
+    if len(done) < MISTAKES or any(trial.exit_code != MISTAKE for trial in done):
+        return
+    raise UserError(
+        f"{sweep.folder}: the first {len(done)} trials ended with exit code {MISTAKE}, a "
+        f"mistake that the others would repeat; the last one said\n{done[-1].error}\n"
+        "Mend it and run the sweep again"
+    )
 
 
 def _next(file: SweepFile, trials: Sequence[Trial]) -> Trial:
@@ -147,7 +170,8 @@ def _line(file: SweepFile, trial: Trial) -> str:
     if trial.state == "failed":
         last = trial.error.splitlines()[-1:] or ["it said nothing"]
         return f"trial {trial.number} failed: {settings}\n  {last[0]}"
-    return f"trial {trial.number}: {trial.value:.4f} {settings} ({trial.seconds:.0f} s)"
+    how = f"{trial.seconds:.0f} s" if trial.same_as is None else f"as trial {trial.same_as}"
+    return f"trial {trial.number}: {trial.value:.4f} {settings} ({how})"
 
 
 @contextmanager

@@ -31,6 +31,7 @@ def write_results(path: Path, trials: Sequence[Trial]) -> None:
             **trial.parameters,
             **trial.validation,
             "seconds": trial.seconds,
+            "same_as": trial.same_as,
             "error": trial.error,
         }
         for trial in sorted(trials, key=lambda trial: trial.number)

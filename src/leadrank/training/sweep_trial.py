@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,8 @@ from leadrank.training.sweep_file import Metric, Value
 RECORD = "trial.json"
 LOG = "log.txt"
 ERROR_LINES = 8
+#: How `leadrank` ends where the user has made a mistake.
+MISTAKE = 2
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Trial:
         validation: all figures of the validation part at that epoch.
         seconds: how long the process took.
         error: the last lines of its log, when it failed.
+        exit_code: of its process; None before that ended.
+        same_as: the trial that it is taken from, where it would train the same.
     """
 
     number: int
@@ -48,6 +53,13 @@ class Trial:
     validation: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     error: str = ""
+    exit_code: int | None = None
+    same_as: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be run: cut off, or ended by a mistake that may be mended."""
+        return self.state == "running" or self.exit_code == MISTAKE
 
 
 def trial_folder(sweep: Path, number: int) -> Path:
@@ -64,11 +76,10 @@ def read_trials(sweep: Path) -> list[Trial]:
 
 def run_trial(sweep: Path, trial: Trial, words: Sequence[str], metric: Metric) -> Trial:
     """Runs the command to its end and records how it went; what failed is recorded too."""
+    trial = Trial(trial.number, trial.parameters)
     folder = trial_folder(sweep, trial.number)
     _end_orphan(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    _write(folder, trial)
+    _begin(folder, trial)
     began = time.monotonic()
     code = _run(folder, [*words, f"--runs={folder}", "--wandb.enabled=false"])
     seconds = round(time.monotonic() - began, 1)
@@ -80,9 +91,23 @@ def run_trial(sweep: Path, trial: Trial, words: Sequence[str], metric: Metric) -
     else:
         why = f"no finite {metric.name} in its metrics.csv\n" if code == 0 else ""
         done = replace(trial, state="failed", error=why + _last_lines(folder / LOG))
-    done = replace(done, seconds=seconds)
+    done = replace(done, seconds=seconds, exit_code=code)
     _write(folder, done)
     return done
+
+
+def take_over(sweep: Path, trial: Trial, twin: Trial) -> Trial:
+    """Records what its twin found as this trial's: it would train the same."""
+    found = replace(twin, number=trial.number, parameters=trial.parameters, seconds=0.0)
+    found = replace(found, same_as=twin.number)
+    _begin(trial_folder(sweep, trial.number), found)
+    return found
+
+
+def _begin(folder: Path, trial: Trial) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _write(folder, trial)
 
 
 def _run(folder: Path, words: Sequence[str]) -> int:
@@ -108,7 +133,8 @@ def _end_orphan(folder: Path) -> None:
         if f"--runs={folder}" in (process.info["cmdline"] or [])
     ]
     for process in orphans:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # it ended by itself
+            process.kill()
     psutil.wait_procs(orphans, timeout=10)
 
 
