@@ -3,6 +3,7 @@
 import logging
 import shlex
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from leadrank.compare.engine import Engine, load_systems, system_names
 from leadrank.compare.measure import DRAWS
 from leadrank.compare.presets import read_experiment
 from leadrank.compare.report import write_report
+from leadrank.compare.results import read_result
 from leadrank.compare.study import Study, open_study
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
@@ -23,12 +25,13 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     crm = _crm(chosen.experiments, chosen.data)
     runs = dict(_named_run(word) for word in chosen.run)
-    again = _listed(chosen.again)
-    names = _listed(chosen.systems) or system_names()
-    systems = load_systems(dict.fromkeys([*names, *again]))
-    study, test = _study(chosen, crm)
     # A smoke run must not be taken for a result.
     out = chosen.out or Path("benchmarks/compare", crm.stem + "-smoke" * chosen.smoke)
+    again = _listed(chosen.again)
+    names = [*(_listed(chosen.systems) or system_names()), *again]
+    names += _reference(chosen.against, out, runs)
+    systems = load_systems(dict.fromkeys(names))
+    study, test = _study(chosen, crm)
     engine = Engine(study, test, out)
     for name, folder in runs.items():
         engine.take_run(name, folder)
@@ -47,6 +50,19 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     if engine.failed:
         print(f"{len(engine.failed)} systems failed: {', '.join(engine.failed)}")
     return int(bool(engine.failed))
+
+
+def _reference(against: str, out: Path, runs: Mapping[str, Path]) -> list[str]:
+    """The system to run so that the reference is there; none where a run or a result is it."""
+    if against in runs or read_result(out, against) is not None:
+        return []
+    known = system_names()
+    if against not in known:
+        raise UserError(
+            f"--against {against}: no such system{nearest(against, known)}, and no scores of "
+            f"it in {out}"
+        )
+    return [against]
 
 
 def _study(chosen: Namespace, crm: Path) -> tuple[Study, object]:

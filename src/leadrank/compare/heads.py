@@ -40,6 +40,18 @@ EXPECTED = (
 
 
 @dataclass(frozen=True)
+class Ready:
+    """A preset on a study: its data with vectors and wide scores, and the probe it starts as.
+
+    The probe is None where the head starts at random.
+    """
+
+    preset: Preset
+    data: LeadDataModule
+    probe: Probe | None
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A trained head: scores [rows], NaN on unread ones, and its best epoch's validation."""
 
@@ -50,81 +62,69 @@ class Fitted:
 
 
 def fit_preset(study: Study, name: str, seed: int) -> Scored:
-    """Trains the preset `name` on frozen vectors at the rate that the first seed chose."""
-    preset = load_preset(study, name)
-    data, probe = prepare(study, preset)
-    found = tuned(study, name, preset, data, probe)
-    best = max(found, key=lambda fit: fit.validation)
-    fit = best if seed == 0 else fit_head(study, preset, data, probe, seed, best.rate)
-    chosen = {
-        "head_rate": best.rate,
-        "validation_by_rate": {f"{one.rate:g}": round(one.validation, 4) for one in found},
-        "validation": round(fit.validation, 4),
-        "best_epoch": fit.epoch,
-        "starts_at_probe": probe is not None,
-    }
-    return Scored(fit.score, chosen, logit=True)
+    """Trains the preset `name` on frozen vectors at the rate that seed 0 chose.
 
-
-def tuned(
-    study: Study, name: str, preset: Preset, data: LeadDataModule, probe: Probe | None
-) -> list[Fitted]:
-    """The first seed at each rate; fitted once a study."""
+    The study remembers each seed, for a system that is stacked on this one.
+    """
     key = f"heads/{name}"
     if key not in study.memory:
-        study.memory[key] = [
-            fit_head(study, preset, data, probe, 0, rate) for rate in HEAD_RATES
-        ]
+        head = ready(study, name)
+        study.memory[key] = [fit_head(study, head, 0, rate) for rate in HEAD_RATES]
+    tried = study.memory[key]
+    best = max(tried, key=lambda fit: fit.validation)
+    fits = study.memory.setdefault(f"{key}/seeds", {0: best})
+    if seed not in fits:
+        fits[seed] = fit_head(study, ready(study, name), seed, best.rate)
+    return Scored(fits[seed].score, _chosen(tried, fits[seed]), logit=True)
+
+
+def _chosen(tried: list[Fitted], fit: Fitted) -> dict[str, Any]:
+    return {
+        "head_rate": fit.rate,
+        "validation_by_rate": {f"{one.rate:g}": round(one.validation, 4) for one in tried},
+        "validation": round(fit.validation, 4),
+        "best_epoch": fit.epoch,
+    }
+
+
+def ready(study: Study, name: str) -> Ready:
+    """The preset `name` on a study, made ready once."""
+    key = f"heads/{name}/ready"
+    if key not in study.memory:
+        study.memory[key] = _prepare(study, load_preset(study, name))
     return study.memory[key]
 
 
-def prepare(study: Study, preset: Preset) -> tuple[LeadDataModule, Probe | None]:
-    """The preset's data, set up with its vectors and wide scores, and the probe it starts as.
-
-    The probe is None where the head starts at random and reads no n-grams.
-    """
-    data, ranker = preset.data, preset.ranker
-    data.tokens, frozen = study.trunk.read(data, ranker.encoder_settings)
+def _prepare(study: Study, preset: Preset) -> Ready:
+    data, head = preset.data, preset.ranker.head_settings
+    data.tokens, frozen = study.trunk.read(data, preset.ranker.encoder_settings)
     data.rows.frozen = frozen
-    head = ranker.head_settings
     if head.start == "random" and not head.wide:
-        return data, None
+        return Ready(preset, data, None)
+    with contextlib.redirect_stdout(io.StringIO()):
+        data.setup("fit")  # what training rows weigh
     fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
     read = fields if head.fields else fields[:, :0]
-    with contextlib.redirect_stdout(io.StringIO()):
-        data.setup("fit")  # the weights of training rows
     probe = fit_on_train(data, frozen.vectors(), read, ngrams if head.wide else ngrams[:, :0])
     if probe.ngram_weight.any():
         wide = WideBranch(data.ngrams, probe.ngram_weight)
         data.rows.wide = torch.from_numpy(wide.score(data.table.rows))
-    return data, probe if head.start == "probe" else None
+    return Ready(preset, data, probe if head.start == "probe" else None)
 
 
-def fit_head(
-    study: Study,
-    preset: Preset,
-    data: LeadDataModule,
-    probe: Probe | None,
-    seed: int,
-    rate: float,
-) -> Fitted:
+def fit_head(study: Study, head: Ready, seed: int, rate: float) -> Fitted:
     """Trains one head and scores validation and test with its best epoch's weights."""
     L.seed_everything(seed, verbose=False)
-    ranker, best = preset.ranker_at(rate), KeepBest()
+    ranker, data, best = head.preset.ranker_at(rate), head.data, KeepBest()
     data.seed, data.trainer = seed, None
+    start = [] if head.probe is None else [StartFrom(head.probe)]
+    stop = EarlyStopping(MONITOR, patience=head.preset.patience, mode="max")
     with _quiet():
         trainer = L.Trainer(
             accelerator="cpu",
             max_epochs=study.max_epochs,
-            callbacks=[
-                *([StartFrom(probe)] if probe is not None else []),
-                *(
-                    TrackMetrics(),
-                    best,
-                    EarlyStopping(MONITOR, patience=preset.patience, mode="max"),
-                ),
-            ],
-            gradient_clip_val=preset.clip,
+            callbacks=[*start, TrackMetrics(), best, stop],
+            gradient_clip_val=head.preset.clip,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             logger=False,

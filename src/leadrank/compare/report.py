@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from tqdm import tqdm
 
 from leadrank.compare.figures import write_figures
 from leadrank.compare.measure import DRAWS, Measured, measure, paired
@@ -45,7 +46,8 @@ def write_report(
             f"--against {against}: it has no scores in {folder}{nearest(against, names)}; run "
             f"it too, or take one of {', '.join(names) or 'none yet'}"
         )
-    measured = [measure(result, draws=draws) for result in results]
+    bar = tqdm(results, desc="measuring", unit="system", delay=2, ncols=80)
+    measured = [measure(result, draws=draws) for result in bar]
     reference = measured[names.index(against)]
     pairs = paired(measured, reference)
     head = _head(crm, reference, command, draws)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.tuning import outcomes, scored
 from leadrank.evaluation.lightgbm import CONFIGURATIONS, fit_lightgbm
 
 TITLE = "LightGBM"
@@ -13,4 +14,4 @@ READS: Literal["fields"] = "fields"
 def fit_and_score(study: Study, seed: int) -> Scored:
     """Log-odds of the best of its configurations by the log loss on validation."""
     chosen = {"configurations": len(CONFIGURATIONS)}
-    return Scored(fit_lightgbm(study.table, seed), chosen, logit=True)
+    return scored(outcomes(study), fit_lightgbm(study.table, seed), chosen, logit=True)

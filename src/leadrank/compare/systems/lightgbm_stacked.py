@@ -7,10 +7,10 @@ than it is, and LightGBM would lean on it.
 
 from typing import Any, Literal
 
-from leadrank.compare.heads import fit_head, fit_preset, prepare
+from leadrank.compare.heads import fit_head, fit_preset, ready
 from leadrank.compare.inputs import beside
 from leadrank.compare.out_of_fold import Floats, out_of_fold
-from leadrank.compare.presets import load_preset, settings_of
+from leadrank.compare.presets import settings_of
 from leadrank.compare.study import Scored, Study
 from leadrank.compare.trees import TREES, boosted
 from leadrank.compare.tuning import TUNING_SEED, outcomes, tuned
@@ -28,8 +28,7 @@ def fit_and_score(study: Study, seed: int) -> Scored:
     rate = whole.chosen["head_rate"]
 
     def fit(fold: Study) -> Floats:
-        preset = load_preset(fold, PRESET)
-        return fit_head(fold, preset, *prepare(fold, preset), seed, rate).score
+        return fit_head(fold, ready(fold, PRESET), seed, rate).score
 
     score = out_of_fold(study, whole.score, fit)
     inputs, known = beside(study, score[:, None]), outcomes(study)
