@@ -1,6 +1,7 @@
 """What every rival without training of an LLM must do, whatever it is made of."""
 
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from rival_leads import LEADS, leads, study_of
 from sklearn.metrics import roc_auc_score
 
@@ -35,13 +37,17 @@ def system(name: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two settings of a network, not eight; few epochs and trees, on one thread."""
-    monkeypatch.setattr(networks, "CONFIGURATIONS", networks.CONFIGURATIONS[4:6])
-    monkeypatch.setattr(networks, "MOST_EPOCHS", 12)
-    monkeypatch.setattr(lightgbm, "MOST_TREES", 40)
+def short_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One setting of a network, not eight; few epochs and trees, on one thread."""
+    monkeypatch.setattr(networks, "CONFIGURATIONS", networks.CONFIGURATIONS[4:5])
+    monkeypatch.setattr(networks, "MOST_EPOCHS", 10)
+    monkeypatch.setattr(lightgbm, "MOST_TREES", 30)
     for module in (lightgbm, trees):
         monkeypatch.setattr(module, "THREADS", 1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

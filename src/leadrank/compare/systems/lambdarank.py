@@ -84,5 +84,5 @@ def _lists(
 
 def _cut(rows: int, most: int) -> NDArray[np.int64]:
     """Sizes of lists of at most `most` that hold so many rows, as even as can be."""
-    lists = -(-rows // most)
-    return np.diff(np.linspace(0, rows, lists + 1).astype(np.int64))
+    ends = np.linspace(0, rows, -(-rows // most) + 1).astype(np.int64)
+    return ends[1:] - ends[:-1]

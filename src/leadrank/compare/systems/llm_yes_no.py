@@ -25,6 +25,7 @@ from leadrank.text.answers import answer_ids
 TITLE = "LLM asked Yes or No"
 SEEDS = 1
 READS: Literal["both"] = "both"
+LLM = True
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:

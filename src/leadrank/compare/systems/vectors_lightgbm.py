@@ -14,6 +14,7 @@ from leadrank.compare.tuning import Configuration, Floats, outcomes, tuned
 TITLE = "LightGBM + frozen LLM vectors"
 SEEDS = 1
 READS: Literal["both"] = "both"
+LLM = True
 
 CONFIGURATIONS = [
     {"components": components, "trees": trees}
