@@ -97,7 +97,7 @@ class DayView:
         return np.where(driven, 2, np.minimum(self.contacts, 1))
 
     def rows(self, where: NDArray | None = None) -> pl.DataFrame:
-        """The CRM's columns of these leads (a mask or indices of this view) as of this morning."""
+        """The CRM's columns this morning of these leads: a mask, or indices of this view."""
         from leadrank.world.columns import crm_rows
 
         lead = self.lead if where is None else self.lead[where]

@@ -39,6 +39,7 @@ class Dealership:
         settings: sizes and laws.
         seed: the same seed and settings and the same scores give the same world.
         first_policy: orders the calls before day 0.
+        progress: whether a bar shows the days before day 0.
         snapshots: whether to note the mornings that become rows (an online test needs none).
     """
 
@@ -49,6 +50,7 @@ class Dealership:
         *,
         first_policy: Policy = habit,
         snapshots: bool = True,
+        progress: bool = False,
     ) -> None:
         self.settings, self.seed, self.snapshots = settings, seed, snapshots
         self.staff: Staff = draw_staff(settings, seed)
@@ -59,7 +61,7 @@ class Dealership:
         self.rep_leads: list[NDArray] = []  # by day since -warm_up: open leads of each rep,
         self.rep_totals: list[NDArray] = []  # [3 reps]: leads, orders, visitors so far
         self.totals = np.zeros((3, len(self.staff)), np.int64)
-        self._run(settings.warm_up, first_policy, bar=None)
+        self.run(settings.warm_up, first_policy, progress=progress, name="days before day 0")
 
     # -- what a policy sees ------------------------------------------------------------
 
@@ -85,21 +87,17 @@ class Dealership:
 
     # -- a day -------------------------------------------------------------------------
 
-    def run(self, days: int, policy: Policy, *, progress: bool = False) -> "Dealership":
+    def run(
+        self, days: int, policy: Policy, *, progress: bool = False, name: str = "days"
+    ) -> "Dealership":
         """Let `days` days pass under one policy; returns the dealership itself."""
-        with tqdm(total=days, desc="days", unit="day", disable=not progress) as bar:
-            self._run(days, policy, bar)
-        return self
-
-    def _run(self, days: int, policy: Policy, bar: tqdm | None) -> None:
-        for _ in range(days):
+        for _ in tqdm(range(days), desc=name, unit="day", disable=not progress):
             view = self.open_leads()
             self.step(policy(view, generator(self.seed, Purpose.POLICY, self.day)))
-            if bar is not None:
-                bar.update()
+        return self
 
     def step(self, score: NDArray) -> None:
-        """Call by `score` (of each lead of `open_leads()`, higher first), then let the day pass.
+        """Call by `score` of each lead of `open_leads()`, highest first; then the day passes.
 
         Raises ValueError for scores of another number of leads, or NaN.
         """
@@ -182,7 +180,8 @@ class Dealership:
         key = call_key(self.seed, called, self.day)
         facts = state_facts(
             key, self.levels(called, eta), state.gone[called], people.due[called],
-            day=self.day, minutes=np.where(connected, minutes, 0), misstated=self.settings.misstated,
+            day=self.day, minutes=np.where(connected, minutes, 0),
+            misstated=self.settings.misstated,
         )  # fmt: skip
         status = self._status(
             called, at, connected, rated, eta, facts.level[:, INTENT] == BOUGHT, grade
@@ -295,7 +294,8 @@ class Dealership:
         )
         self.log.add(
             "drives", lead=drivers, day=np.full(len(drivers), self.day, np.int32),
-            model=model.astype(np.int8), kind=((key >> np.uint64(50)) % np.uint64(3)).astype(np.int8),
+            model=model.astype(np.int8),
+            kind=((key >> np.uint64(50)) % np.uint64(3)).astype(np.int8),
         )  # fmt: skip
 
     def _order(self, eta: Floats) -> Floats:

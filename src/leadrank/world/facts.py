@@ -25,6 +25,7 @@ DATE_MENTIONED = 0.55
 SILENT = -1
 BOUGHT = 3  # of the topic intent: has bought elsewhere
 TELLS_BOUGHT = 0.7
+ROOM = 4  # topics in one conversation
 SHORT_MINUTES = 0.5  # below it nothing is said
 
 
@@ -44,7 +45,7 @@ class When(IntEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """Of each conversation: levels [n topics], how a date was put, and the day that it means."""
+    """Of each conversation: levels [n topics], how a date was put, and the day it means."""
 
     level: Levels
     when: Levels
@@ -86,6 +87,7 @@ def state_facts(
         stated[:, topic] = np.where(
             says, np.where(wrong, other, level[:, topic]), np.int8(SILENT)
         )
+    _keep_room(stated, key)
     tells = gone & (minutes >= SHORT_MINUTES) & (hashed(key, 60) < TELLS_BOUGHT)
     stated[tells] = SILENT
     stated[tells, INTENT] = BOUGHT
@@ -94,6 +96,13 @@ def state_facts(
     when, said = _put_into_words(key, due + shift.astype(np.float32), day)
     when = np.where(dated, when, np.int8(When.SILENT))
     return Facts(stated, when, np.where(dated, said, np.float32(np.nan)))
+
+
+def _keep_room(stated: Levels, key: NDArray[np.uint64]) -> None:
+    """No conversation has room for more topics, in place."""
+    draws = np.stack([hashed(key, 80 + topic) for topic in range(len(TOPICS))], axis=1)
+    order = np.argsort(draws + 2 * (stated == SILENT), axis=1)[:, ROOM:]
+    np.put_along_axis(stated, order, np.int8(SILENT), axis=1)
 
 
 def _put_into_words(key: NDArray[np.uint64], due: Floats, day: int) -> tuple[Levels, Floats]:

@@ -67,7 +67,7 @@ def chance(log_odds: Floats) -> Floats:
 
 
 def gone_log_odds(base: float, trust: Floats, momentum: Floats, ahead: Floats) -> Floats:
-    """Of buying elsewhere or giving up, before the rival's part: more once the date has passed."""
+    """Of buying elsewhere or giving up, before the rival's part; more past the date."""
     late = np.nan_to_num(ahead, nan=0.0) < -10
     return base - 0.2 * trust - 0.3 * momentum + np.where(late, np.float32(0.7), 0)
 

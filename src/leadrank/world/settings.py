@@ -26,15 +26,15 @@ class WorldSettings:
 
     leads: int
     days: int
-    warm_up: int = 60
+    warm_up: int = 90
     new_leads_per_rep: float = 1.5  # a day
     reps_per_store: int = 4
     calls_per_day: int = 18  # attempts a rep has time for
     weekend_calls: float = 0.4  # share of them on Saturdays and Sundays
     rest_days: int = 3  # between a conversation and the next attempt
-    oldest: int = 120  # age in days at which a lead is filed away
+    oldest: int = 90  # age in days at which a lead is filed away
     snapshot_share: float = 0.055  # of the open leads on a morning become rows
-    order_base: float = -8.35
+    order_base: float = -8.8
     column_scale: float = 0.6  # standard deviation of what columns say of `fixed`
     need: float = 0.55
     budget: float = 0.65

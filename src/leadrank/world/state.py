@@ -18,7 +18,7 @@ LONG_AGO = np.int32(-(1 << 20))
 
 @dataclass(frozen=True)
 class State:
-    """One entry per lead [n]. Days are days of the world; `misses` counts since the last answer."""
+    """One entry per lead [n]. Days are days of the world; `misses`: attempts in vain."""
 
     rival: NDArray[np.int8]
     household: NDArray[np.int8]

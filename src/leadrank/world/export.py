@@ -1,0 +1,223 @@
+"""A dealership's world as a folder: what a CRM would export, and the truth beside it.
+
+    leads.parquet   one row per lead and morning, and what became of it
+    calls.parquet   what was written down of each conversation, orders and defeats
+    crm.yaml        the CRM file that reads both
+    world.json      the settings
+    truth/          what no CRM holds; named by no CRM file
+
+Traps of real exports are in it on purpose; truth/traps.json says where: fields filled in after
+the outcome, notes written after the order, rows twice, customers under two tickets.
+"""
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from leadrank.world.columns import crm_rows, customer_ids, times
+from leadrank.world.crm import LATER_FIELDS, crm_text
+from leadrank.world.dealership import Dealership
+from leadrank.world.draws import Purpose, generator, hashed
+from leadrank.world.facts import TOPICS, When
+from leadrank.world.log import Columns
+from leadrank.world.policies import habit
+from leadrank.world.settings import HORIZON_DAYS, START, WorldSettings
+from leadrank.world.state import NEVER
+from leadrank.world.text import call_events, written_levels
+from leadrank.world.timeline import Timeline
+from leadrank.world.truth import Morning, observed_call_rate, order_probability
+
+ROWS_TWICE, TWO_TICKETS = 0.005, 0.01
+AFTER_ORDER = (
+    "deposit is in, contract signed", "order placed, delivery slot booked",
+    "signed today!! papers to registration", "sold. hand over key 2 at delivery",
+)  # fmt: skip
+AFTER_DEFEAT = ("closed, no interest", "defeat, see calls", "file closed for now")
+CLOSING = ("contract", "price", "bought elsewhere", "no contact")
+
+
+def make_world(settings: WorldSettings, seed: int, out: Path, *, progress: bool = True) -> None:
+    """Run a dealership under `policies.habit` and write its world to `out`.
+
+    The same settings and seed give the same bytes. Raises ValueError for a world so short that
+    no row is followed for the horizon.
+    """
+    if settings.days <= HORIZON_DAYS:
+        raise ValueError(f"a world needs at least {HORIZON_DAYS + 1} days, got {settings.days}")
+    world = Dealership(settings, seed, progress=progress)
+    write_world(world.run(settings.days, habit, progress=progress), out)
+
+
+def write_world(world: Dealership, out: Path) -> None:
+    """Write the world as it stands on the morning of the extract."""
+    (out / "truth").mkdir(parents=True, exist_ok=True)
+    rows = world.log.read("rows")
+    lead, day = rows["lead"], rows["day"].astype(np.int64)
+    frame = crm_rows(world, lead, day)
+    frame = frame.hstack(_outcomes(world, lead, day)).hstack(_later_fields(world, lead))
+    frame = frame.hstack([_tickets(world, lead, day)])
+    twice = generator(world.seed, Purpose.EXPORT).random(len(lead)) < ROWS_TWICE
+    pl.concat([frame, frame.filter(pl.Series(twice))]).sort(
+        "ppl_dt", "customer_account_id", maintain_order=True
+    ).write_parquet(out / "leads.parquet")
+    events = pl.concat([call_events(world), _closing_notes(world)])
+    events.sort("at", "customer_account_id", "author").write_parquet(out / "calls.parquet")
+    _truth(world, rows, frame).write_parquet(out / "truth" / "probability.parquet")
+    _stated(world).write_parquet(out / "truth" / "facts.parquet")
+    traps = _traps(frame.filter(pl.Series(twice)), world)
+    _write_json(out / "truth" / "traps.json", traps)
+    extract = START + timedelta(days=world.day)
+    (out / "crm.yaml").write_text(crm_text(extract=extract), "utf-8")
+    described = {**asdict(world.settings), "seed": world.seed, "start": START.isoformat()}
+    _write_json(out / "world.json", {**described, "extract": extract.isoformat()})
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def _outcomes(world: Dealership, lead: NDArray, day: NDArray) -> pl.DataFrame:
+    """What came after each morning and before the extract; null where it did not."""
+    order = world.state.order_day[lead].astype(np.int64)
+    calls = world.log.read("calls")
+    talked = Timeline(calls, calls["connected"].astype(bool)).sums(
+        "minutes", lead, day, day + HORIZON_DAYS
+    )
+    label = (order - day < HORIZON_DAYS).astype(np.int64)
+    return pl.DataFrame(
+        {
+            "test_drive_at": _first_after(world, "drives", lead, day),
+            "order_at": _time_of(world, lead, order, 1),
+            "defeat_at": _first_after(world, "defeats", lead, day),
+            "call_minutes": np.round(talked, 1),
+            "min_lock_time": _time_of(world, lead, order, 1),
+            "lock_label": label,
+        }
+    )
+
+
+def _time_of(world: Dealership, lead: NDArray, day: NDArray, k: int) -> pl.Series:
+    """An hour of business of that day; null where the day has not come."""
+    known = day < world.day
+    second = 9 * 3600 + (hashed(lead.astype(np.uint64), 300 + k) * 9 * 3600).astype(np.int64)
+    at = times(np.where(known, day, 0), second)
+    return pl.select(pl.when(pl.Series(known)).then(at)).to_series()
+
+
+def _first_after(world: Dealership, table: str, lead: NDArray, day: NDArray) -> pl.Series:
+    log = world.log.read(table)
+    events = Timeline(log)
+    low, high = events.bounds(lead, day, np.full(len(day), NEVER // 512))
+    there = high > low
+    days = events.sorted("day") if len(log["lead"]) else np.zeros(1, np.int64)
+    at = np.where(there, days[np.minimum(low, len(days) - 1)], NEVER)
+    return _time_of(world, lead, at.astype(np.int64), 2)
+
+
+def _later_fields(world: Dealership, lead: NDArray) -> pl.DataFrame:
+    """Fields as the extract shows them, whatever the row's morning: they tell the outcome."""
+    own = lead.astype(np.uint64)
+    ordered = world.state.order_day[lead] < NEVER
+    lost = world.state.defeat_day[lead] < NEVER
+    slot = np.where(ordered, 1 + (hashed(own, 310) * 40).astype(np.int64), 0)
+    why = np.where(ordered, 0, 1 + (hashed(own, 311) * 3).astype(np.int64))
+    closing = np.where(ordered | lost, np.array(CLOSING)[why], "")
+    return pl.DataFrame(
+        {"delivery_slot": slot, "closing_reason": closing}, strict=False
+    ).with_columns(
+        pl.when(pl.col("delivery_slot") > 0).then("delivery_slot"),
+        pl.when(pl.col("closing_reason") != "").then("closing_reason"),
+    )
+
+
+def _two_tickets(lead: NDArray) -> NDArray[np.bool_]:
+    return hashed(lead.astype(np.uint64), 320) < TWO_TICKETS
+
+
+def _tickets(world: Dealership, lead: NDArray, day: NDArray) -> pl.Series:
+    """A ticket per lead; some customers were entered a second time some days later."""
+    second = _two_tickets(lead)
+    since = day - world.people.arrival[lead]
+    letter = np.where(second & (since > 5), "U", "T")
+    return pl.Series("ticket_id", letter) + customer_ids(lead).str.slice(1)
+
+
+def _closing_notes(world: Dealership) -> pl.DataFrame:
+    """What reps note once it is over: an order, and half of the defeats."""
+    orders, defeats = world.log.read("orders"), world.log.read("defeats")
+    noted = hashed(defeats["lead"].astype(np.uint64), 330) < 0.5
+    defeats = {name: values[noted] for name, values in defeats.items()}
+    return pl.concat([_notes(orders, AFTER_ORDER, 1), _notes(defeats, AFTER_DEFEAT, 2)])
+
+
+def _notes(log: Columns, texts: tuple[str, ...], k: int) -> pl.DataFrame:
+    own = log["lead"].astype(np.uint64)
+    second = 18 * 3600 + (hashed(own, 331) * 3000).astype(np.int64)
+    chosen = (hashed(own, 340 + k) * len(texts)).astype(np.int64)
+    return pl.DataFrame(
+        {
+            "customer_account_id": customer_ids(log["lead"]),
+            "at": times(log["day"], second),
+            "author": pl.Series(["note"] * len(own), dtype=pl.String),
+            "text": pl.Series(np.array(texts, dtype=object)[chosen], dtype=pl.String),
+        }
+    )
+
+
+def _truth(world: Dealership, rows: Columns, frame: pl.DataFrame) -> pl.DataFrame:
+    """The true probability of each row, and the hidden traits behind it."""
+    calls, people, lead = world.log.read("calls"), world.people, rows["lead"]
+    connected = calls["connected"].astype(bool)
+    talks = {name: calls[name][connected] for name in ("lead", "day")}
+    rate = observed_call_rate(people, lead, rows["day"], talks, world.day)
+    probability = order_probability(world.settings, Morning.of(world, rows), rate)
+    return frame.select("customer_account_id", "ppl_dt").with_columns(
+        probability=pl.Series(probability),
+        need=pl.Series(people.need[lead]),
+        budget=pl.Series(people.budget[lead]),
+        trust=pl.Series(people.trust[lead]),
+        rival=pl.Series(rows["rival"]),
+        household=pl.Series(rows["household"]),
+        calling=pl.Series(people.calling[lead]),
+        days_to_date=pl.Series(people.due[lead] - rows["day"]),
+        momentum=pl.Series(rows["momentum"]),
+        gone=pl.Series(rows["gone"]),
+    )
+
+
+def _stated(world: Dealership) -> pl.DataFrame:
+    """What the text of each conversation states: levels by topic (null: silent), and the day."""
+    calls = world.log.read("calls")
+    calls = {name: values[calls["connected"].astype(bool)] for name, values in calls.items()}
+    level = written_levels(calls)
+    second = 9 * 3600 + (hashed(calls["key"], 71) * 9 * 3600).astype(np.int64)
+    columns = {name: level[:, at] for at, name in enumerate(TOPICS)}
+    return pl.DataFrame(
+        {
+            "customer_account_id": customer_ids(calls["lead"]),
+            "at": times(calls["day"], second),
+            **columns,
+            "due": calls["due"],
+            "no_date": calls["when"] == When.NO_DATE,
+        }
+    ).with_columns(
+        [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in TOPICS]
+        + [pl.col("due").fill_nan(None)]
+    )
+
+
+def _traps(twice: pl.DataFrame, world: Dealership) -> dict:
+    lead = np.arange(world.settings.leads)
+    second = customer_ids(lead[_two_tickets(lead)]).to_list()
+    key = twice.select("customer_account_id", pl.col("ppl_dt").dt.to_string("iso")).rows()
+    return {
+        "later_fields": list(LATER_FIELDS),
+        "rows_twice": [list(row) for row in key],
+        "customers_with_two_tickets": second,
+        "notes_after_order": list(AFTER_ORDER),
+    }

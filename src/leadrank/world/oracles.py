@@ -1,0 +1,112 @@
+"""How far a perfect reader could get: boosted trees on the columns and on what each text states.
+
+`oracle_reader` gets, beside the CRM's columns, the facts in truth/facts.parquet: for each topic
+what was stated last and the time before, how long ago, and the days to the date that was named.
+It is no upper bound on what can be done with a world, but a reference that reads without error.
+"""
+
+import json
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from leadrank.world.crm import CATEGORICAL, NUMERIC
+from leadrank.world.facts import TOPICS
+from leadrank.world.settings import HORIZON_DAYS, START
+
+TREES = {
+    "objective": "binary", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 100,
+    "feature_fraction": 0.5, "lambda_l2": 5.0, "verbose": -1, "deterministic": True, "seed": 0,
+    "max_cat_threshold": 16, "cat_smooth": 50.0,
+}  # fmt: skip
+ROUNDS = 200
+
+Scores = NDArray[np.float64]
+
+
+def mature_rows(folder: Path) -> pl.DataFrame:
+    """Distinct rows of a world that were followed for the horizon, with their 0/1 `label`."""
+    rows = pl.read_parquet(folder / "leads.parquet").unique(maintain_order=True)
+    extract = json.loads((folder / "world.json").read_text("utf-8"))["extract"]
+    horizon = pl.duration(days=HORIZON_DAYS)
+    last = pl.lit(extract).str.to_datetime() - horizon
+    ordered = (pl.col("order_at") <= pl.col("ppl_dt") + horizon).fill_null(False)
+    return rows.filter(pl.col("ppl_dt") <= last).with_columns(label=ordered.cast(pl.Int8))
+
+
+def column_features(rows: pl.DataFrame) -> pl.DataFrame:
+    """The inputs that the CRM file declares."""
+    return rows.select(
+        *(pl.col(name).cast(pl.Float64) for name, _, _ in NUMERIC),
+        *(pl.col(name).cast(pl.String) for name, _ in CATEGORICAL),
+    )
+
+
+def fact_features(rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Of each row: each topic's last and last but one stated level, days ago, and the date."""
+    facts = pl.read_parquet(folder / "truth" / "facts.parquet")
+    facts = facts.with_columns(pl.col("due").cast(pl.Float64)).sort("at")
+    key = rows.select("customer_account_id", "ppl_dt").with_row_index("row").sort("ppl_dt")
+    joined = [_as_of(key, facts, topic) for topic in TOPICS]
+    joined.append(_as_of(key, facts, "due"))
+    joined.append(
+        _as_of(key, facts.with_columns(no=pl.col("no_date").replace(False, None)), "no")
+    )
+    wide = pl.concat(joined, how="horizontal")
+    today = (rows["ppl_dt"] - START).dt.total_days()
+    return wide.with_columns(
+        due=wide["due"] - today, due_before=wide["due_before"] - today, no=wide["no"].cast(int)
+    )
+
+
+def _as_of(key: pl.DataFrame, facts: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The last value of `name` before each morning, how old it is, and the value before."""
+    known = facts.filter(pl.col(name).is_not_null()).select("customer_account_id", "at", name)
+    known = known.with_columns(
+        pl.col(name).shift(1).over("customer_account_id").alias(f"{name}_before"),
+    )
+    found = key.join_asof(
+        known, left_on="ppl_dt", right_on="at", by="customer_account_id", check_sortedness=False
+    ).sort("row")
+    age = (found["ppl_dt"] - found["at"]).dt.total_hours() / 24
+    return found.select(name, f"{name}_before").with_columns(age.alias(f"{name}_age"))
+
+
+def fit_trees(train: pl.DataFrame, label: pl.Series, test: pl.DataFrame) -> Scores:
+    """Log-odds of the test rows by boosted trees; strings are categories, unseen ones missing."""
+    made, codes = [], []
+    for name in train.columns:
+        if train.schema[name] == pl.String:
+            codes.append(name)
+            order = pl.Enum(train[name].drop_nulls().unique().sort())
+            made += [
+                frame[name].cast(order, strict=False).to_physical() for frame in (train, test)
+            ]
+        else:
+            made += [train[name], test[name]]
+    fitted, asked = (
+        np.stack([column.cast(pl.Float64).to_numpy() for column in made[side::2]], axis=1)
+        for side in (0, 1)
+    )
+    data = lgb.Dataset(
+        fitted, label.to_numpy(), feature_name=train.columns, categorical_feature=codes
+    )
+    return np.asarray(lgb.train(TREES, data, ROUNDS).predict(asked, raw_score=True))
+
+
+def oracle_reader(train: Path, test: Path) -> Scores:
+    """Scores of the mature rows of world `test` by a perfect reader that learned from `train`.
+
+    Args:
+        train: folder of a world; the larger, the closer to what reading could give.
+        test: folder of another world of the same settings and another seed.
+    """
+    known, asked = mature_rows(train), mature_rows(test)
+    features = [
+        column_features(rows).hstack(fact_features(rows, folder))
+        for rows, folder in ((known, train), (asked, test))
+    ]
+    return fit_trees(features[0], known["label"], features[1])
