@@ -1,0 +1,155 @@
+"""`leadrank abtest design | analyse | simulate`: online tests of a call list."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from leadrank.errors import UserError
+from leadrank.funnel.nearest import nearest
+from leadrank.online import (
+    analyse,
+    design,
+    format_analysis,
+    format_plan,
+    read_unit_table,
+)
+from leadrank.online.checks import with_plan
+from leadrank.online.unit_table import read_rows
+
+PARTS: dict[str, str] = {
+    "design": "who gets the treatment, for how long, and what the test could see",
+    "analyse": "what a test says, from one table of units",
+    "simulate": "a whole test in the simulated dealership, beside its truth",
+}
+UNITS = ("rep", "store", "lead")
+
+
+def run_abtest(words: list[str]) -> int:
+    """Runs one part; returns the exit code."""
+    parts: dict[str, Callable[[list[str]], int]] = {
+        "design": _design,
+        "analyse": _analyse,
+        "simulate": _simulate,
+    }
+    usage = "\n".join(f"  leadrank abtest {name:<10}{what}" for name, what in PARTS.items())
+    if not words or words[0] in ("-h", "--help"):
+        print(usage)
+        return 0
+    if words[0] not in parts:
+        raise UserError(f"abtest has no part {words[0]!r}{nearest(words[0], PARTS)}\n{usage}")
+    return parts[words[0]](words[1:])
+
+
+def _parser(part: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        f"leadrank abtest {part}", description=PARTS[part], allow_abbrev=False
+    )
+
+
+def _column_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="which column is unit, arm, orders, day, exposure, before or stratum",
+    )
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in given]
+    if wrong := [word for word, pair in zip(given, pairs, strict=True) if not pair[1]]:
+        raise UserError(f"--column {wrong[0]}: expected NAME=COLUMN, such as orders=sold")
+    return {name: column for name, _, column in pairs}
+
+
+def _design(words: list[str]) -> int:
+    parser = _parser("design")
+    parser.add_argument("history", type=Path, help="orders by unit and day, before the test")
+    parser.add_argument("--unit", choices=UNITS, default="rep", help="what is randomised")
+    parser.add_argument("--days", type=int, default=132, help="length of the test")
+    parser.add_argument("--lag-days", type=int, default=30, help="first days not counted")
+    parser.add_argument("--share", type=float, default=0.5, help="share of units treated")
+    parser.add_argument(
+        "--size-strata", type=int, default=1, help="groups by earlier orders, within strata"
+    )
+    parser.add_argument("--looks", type=int, default=20, help="planned looks")
+    parser.add_argument("--salt", required=True, help="of the assignment: any new word")
+    parser.add_argument("--out", type=Path, required=True, help="the assignment to write, CSV")
+    _column_argument(parser)
+    chosen = parser.parse_args(words)
+    table = read_unit_table(
+        read_rows(chosen.history),
+        name=str(chosen.history),
+        columns=_columns(chosen.column),
+        need=("day",),
+    )
+    plan = design(
+        table, kind=chosen.unit, days=chosen.days, lag_days=chosen.lag_days, salt=chosen.salt,
+        share=chosen.share, size_strata=chosen.size_strata, looks=chosen.looks,
+    )  # fmt: skip
+    print("\n".join([format_plan(plan), *(f"note: {note}" for note in table.notes)]))
+    _write_assignment(plan.table, chosen.out)
+    print(f"\n{chosen.out}: unit, arm, stratum, before")
+    return 0
+
+
+def _write_assignment(table: pl.DataFrame, out: Path) -> None:
+    """Writes it, unless another assignment would be lost: tests run for months by that file."""
+    if out.is_file():
+        there = pl.read_csv(out, schema_overrides={"unit": pl.String})
+        same = there.columns == table.columns and there.select("unit", "arm").equals(
+            table.select("unit", "arm")
+        )
+        if not same:
+            raise UserError(
+                f"{out} holds another assignment; give another --out, or move it away if no "
+                "test runs by it"
+            )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.write_csv(out)
+
+
+def _analyse(words: list[str]) -> int:
+    parser = _parser("analyse")
+    parser.add_argument("table", type=Path, help="unit, arm, orders; day where by day")
+    parser.add_argument("--plan", type=Path, help="the assignment that `design` wrote")
+    parser.add_argument("--days", type=int, help="planned length; default: the table's days")
+    parser.add_argument("--skip-days", type=int, default=0, help="first days not counted")
+    parser.add_argument("--share", type=float, default=0.5, help="planned share treated")
+    parser.add_argument("--looks", type=int, default=20, help="planned looks")
+    _column_argument(parser)
+    chosen = parser.parse_args(words)
+    rows, columns, notes = read_rows(chosen.table), _columns(chosen.column), []
+    if chosen.plan is not None:
+        unit, arm = columns.get("unit", "unit"), columns.get("arm", "arm")
+        rows, notes = with_plan(rows, read_rows(chosen.plan), unit=unit, arm=arm)
+    table = read_unit_table(rows, name=str(chosen.table), columns=columns)
+    result = analyse(
+        table, planned_days=chosen.days, looks=chosen.looks, skip_days=chosen.skip_days,
+        share=chosen.share, notes=tuple(notes),
+    )  # fmt: skip
+    print(format_analysis(result))
+    return 0
+
+
+def _simulate(words: list[str]) -> int:
+    from leadrank.cli.abtest_simulate import run_simulate
+
+    parser = _parser("simulate")
+    parser.add_argument(
+        "--treatment", required=True, help="recency, scorecard, ..., or folder of a run"
+    )
+    parser.add_argument("--control", default="recency", help="likewise")
+    parser.add_argument("--unit", choices=UNITS, default="rep", help="what is randomised")
+    parser.add_argument("--units", type=int, default=40, help="how many reps or stores")
+    parser.add_argument("--days", type=int, default=132, help="length of the test")
+    parser.add_argument("--before", type=int, default=60, help="days before it, for CUPED")
+    parser.add_argument("--skip-days", type=int, default=0, help="first days not counted")
+    parser.add_argument("--seed", type=int, default=0, help="of the world and the assignment")
+    parser.add_argument("--replays", type=int, default=500, help="other assignments, for power")
+    parser.add_argument("--out", type=Path, help="picture of both curves, .png")
+    parser.add_argument("--base", help="folder of a run's base model, if it has moved")
+    return run_simulate(parser.parse_args(words))

@@ -1,0 +1,122 @@
+"""Policies by name for `leadrank abtest simulate`: what a CRM's user has, yardsticks, and runs.
+
+It lies here because it joins floors: the world that is scored, and the model that scores it.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from leadrank.errors import UserError
+from leadrank.funnel import CrmFile, read_lead_table
+from leadrank.funnel.nearest import nearest
+from leadrank.world.day_view import DayView
+from leadrank.world.dealership import Dealership, Policy
+from leadrank.world.policies import (
+    by_true_effect,
+    by_true_probability,
+    longest_waiting,
+    recency,
+    scorecard,
+    shuffled,
+)
+
+NAMED: dict[str, Policy] = {
+    "recency": recency,
+    "scorecard": scorecard,
+    "longest_waiting": longest_waiting,
+    "shuffled": shuffled,
+}
+#: See the hidden state: how much an order of calls can be worth at all.
+YARDSTICKS = ("true_effect", "true_probability")
+
+
+def check_policy(name: str) -> None:
+    """Raises UserError for what is neither a named policy, a yardstick, nor a run's folder."""
+    if name in NAMED or name in YARDSTICKS:
+        return
+    if Path(name).is_dir():
+        from leadrank.training.run_folder import load_run
+
+        load_run(Path(name))
+        return
+    known = [*NAMED, *YARDSTICKS]
+    raise UserError(
+        f"no policy {name!r}{nearest(name, known)}; expected {', '.join(known)}, or the folder "
+        "of a finished run"
+    )
+
+
+def policy_of(name: str, world: Dealership, *, base: str | None) -> Policy:
+    """The policy of that name in this world; a run's model comes from its folder."""
+    if name in NAMED:
+        return NAMED[name]
+    if name == "true_effect":
+        return by_true_effect(world)
+    if name == "true_probability":
+        return by_true_probability(world)
+    return RunPolicy(Path(name), leads=world.settings.leads, base=base)
+
+
+class RunPolicy:
+    """A finished run scores a lead when there is a new record of it, and keeps the score.
+
+    So a lead's score is of the morning after its last record; that is what a nightly job that
+    cannot afford to read everybody again does. `scored` counts readings, `unusable` rows that
+    the run's CRM file put in quarantine: those leads come last.
+    """
+
+    def __init__(self, run: Path, *, leads: int, base: str | None) -> None:
+        from leadrank.scoring.saved_model import load_model
+        from leadrank.training.run_folder import load_run
+
+        saved = load_model(load_run(run).model_folder, base=base)
+        # Unpacked once, not every morning.
+        self.saved = replace(saved, model=saved.model.dense())
+        self.score = np.full(leads, np.nan)
+        self.scored = self.unusable = 0
+
+    def __call__(self, view: DayView, rng: np.random.Generator) -> NDArray:
+        """A score for each open lead."""
+        stale = np.flatnonzero(view.changed | np.isnan(self.score[view.lead]))
+        if len(stale):
+            self.score[view.lead[stale]] = self._read(view, stale)
+        return self.score[view.lead]
+
+    def _read(self, view: DayView, where: NDArray[np.int64]) -> NDArray[np.float64]:
+        from leadrank.scoring.new_leads import score_table, with_tables
+
+        rows, calls, crm = view.rows(where), view.calls(where), self.saved.crm
+        with TemporaryDirectory() as folder:
+            given = _write_tables(Path(folder), rows, calls, self.saved.crm)
+            crm, _ = with_tables(crm, given, Path(folder))
+            table = read_lead_table(crm, Path(folder), labelled=False)
+        scored = score_table(self.saved, table, dense=False)
+        self.scored += len(scored)
+        self.unusable += len(rows) - len(scored)
+        ids = pl.DataFrame({"lead_id": rows[crm.lead_id].cast(pl.String)})
+        found = ids.join(scored, on="lead_id", how="left", maintain_order="left")["score"]
+        return found.fill_null(-np.inf).to_numpy()
+
+
+def _write_tables(
+    folder: Path, rows: pl.DataFrame, calls: pl.DataFrame, crm: CrmFile
+) -> list[str]:
+    """The morning's tables under the names of the CRM file, as `--data` would give them."""
+    events = crm.text.events.table if crm.text.events else None
+    leads = [name for name in crm.source.tables if name != events]
+    if len(leads) != 1:
+        raise UserError(
+            f"{crm.name}: the simulated dealership gives one table of leads and one of calls; "
+            f"this run was trained on {', '.join(crm.source.tables) or 'a database'}"
+        )
+    rows.write_parquet(folder / "leads.parquet")
+    given = [f"{leads[0]}={folder / 'leads.parquet'}"]
+    if events is not None:
+        calls.write_parquet(folder / "calls.parquet")
+        given.append(f"{events}={folder / 'calls.parquet'}")
+    return given

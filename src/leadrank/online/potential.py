@@ -1,0 +1,97 @@
+"""Both outcomes of every unit, which only a simulated world has, and what tests make of them.
+
+Where units share neither leads nor time, what a unit sells depends on its own policy alone.
+So the world in which all run A and the one in which all run B hold every test between the two:
+each unit's orders are taken from the world of its arm.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from leadrank.online.analysis import covariates_of, rates
+from leadrank.online.assignment import assign
+from leadrank.online.effect import Effect, Floats, estimate
+from leadrank.online.unit_table import UnitTable
+
+
+@dataclass(frozen=True)
+class Potential:
+    """Orders by unit and day [units days] under either policy, on common random numbers."""
+
+    unit: tuple[str, ...]
+    control: Floats
+    treatment: Floats
+    before: Floats
+    stratum: tuple[str, ...]
+
+    @property
+    def uplift(self) -> float:
+        """The truth: orders per unit-day, all on the treatment minus all on the control."""
+        return float(self.treatment.mean() - self.control.mean())
+
+    def days(self, first: int) -> "Potential":
+        """The days from position `first` on."""
+        return replace(
+            self, control=self.control[:, first:], treatment=self.treatment[:, first:]
+        )
+
+    def observed(self, treated: NDArray[np.bool_]) -> UnitTable:
+        """The table of a test with these units treated."""
+        orders = np.where(treated[:, None], self.treatment, self.control)
+        return UnitTable(
+            unit=self.unit,
+            day=tuple(range(orders.shape[1])),
+            orders=orders,
+            exposure=np.ones_like(orders),
+            treated=treated,
+            before=self.before,
+            stratum=self.stratum,
+        )
+
+
+def all_orders(potential: Potential) -> tuple[float, float]:
+    """Orders with everyone on the control, and with everyone on the treatment."""
+    return float(potential.control.sum()), float(potential.treatment.sum())
+
+
+@dataclass(frozen=True)
+class Replays:
+    """What `tests` other assignments of the same units would have found.
+
+    `significant` and `covered` are shares of them, `margin` the 95 % binomial half-width of
+    `significant`; `width` is the mean relative half-width of the interval.
+    """
+
+    tests: int
+    significant: float
+    covered: float
+    margin: float
+    width: float
+
+
+def share_significant(
+    potential: Potential, *, salt: str, share: float = 0.5, tests: int = 500
+) -> Replays:
+    """The power that the test had: other salts, same units, same days, one look each."""
+    effects = [_effect(potential, f"{salt}/{k}", share) for k in range(tests)]
+    low, high = np.array([effect.interval() for effect in effects]).T
+    found = (low > 0) | (high < 0)
+    significant = float(found.mean())
+    margin = stats.norm.isf(0.025) * np.sqrt(significant * (1 - significant) / tests)
+    return Replays(
+        tests=tests,
+        significant=significant,
+        covered=float(((low <= potential.uplift) & (potential.uplift <= high)).mean()),
+        margin=float(margin),
+        width=float(((high - low) / 2).mean() / potential.control.mean()),
+    )
+
+
+def _effect(potential: Potential, salt: str, share: float) -> Effect:
+    treated = assign(potential.unit, potential.stratum, salt=salt, share=share)
+    table = potential.observed(treated)
+    rate, _ = rates(table)
+    return estimate(rate, treated, covariates=covariates_of(table)[0])
