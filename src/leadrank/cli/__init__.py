@@ -20,6 +20,8 @@ COMMANDS: dict[str, str] = {
     "report": "write a finished run's report.html again",
     "check": "print what a CRM file makes of its table",
     "init": "draft a CRM file for a table",
+    "world": "simulate a dealership: --leads N --days D --seed S --out FOLDER",
+    "abtest": "design, analyse or simulate an online test",
 }
 
 RIVALS = "rivals.parquet"
@@ -59,6 +61,8 @@ def _command(name: str) -> Callable[[list[str]], int]:
         "report": _report,
         "check": _check,
         "init": _init,
+        "world": _world,
+        "abtest": _abtest,
     }
     if name not in commands:
         raise UserError(f"no command {name!r}{nearest(name, list(COMMANDS))}\n{_usage()}")
@@ -181,6 +185,12 @@ def _check(words: list[str]) -> int:
     return 0
 
 
+def _abtest(words: list[str]) -> int:
+    from leadrank.cli.abtest import run_abtest
+
+    return run_abtest(words)
+
+
 def _init(words: list[str]) -> int:
     from leadrank.funnel import draft_crm_file
 
@@ -198,3 +208,14 @@ def _init(words: list[str]) -> int:
         chosen.out.write_text(draft, "utf-8")
         print(f"{chosen.out}: check every line marked GUESS, then set `confirmed: true`")
     return 0
+
+
+def _world(words: list[str]) -> int:
+    from leadrank.cli.world import run_world
+
+    parser = _parser("world")
+    parser.add_argument("--leads", type=int, default=60_000, help="default %(default)s")
+    parser.add_argument("--days", type=int, default=217, help="default %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="default %(default)s")
+    parser.add_argument("--out", type=Path, required=True, help="a new folder")
+    return run_world(parser.parse_args(words))

@@ -191,7 +191,7 @@ def _truth(world: Dealership, rows: Columns, frame: pl.DataFrame) -> pl.DataFram
 
 
 def _stated(world: Dealership) -> pl.DataFrame:
-    """What the text of each conversation states: levels by topic (null: silent), and the day."""
+    """What each text states: levels by topic (null: silent), and the day that is named."""
     calls = world.log.read("calls")
     calls = {name: values[calls["connected"].astype(bool)] for name, values in calls.items()}
     level = written_levels(calls)

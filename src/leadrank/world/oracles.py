@@ -1,4 +1,4 @@
-"""How far a perfect reader could get: boosted trees on the columns and on what each text states.
+"""How far a perfect reader could get: boosted trees on the columns and what each text states.
 
 `oracle_reader` gets, beside the CRM's columns, the facts in truth/facts.parquet: for each topic
 what was stated last and the time before, how long ago, and the days to the date that was named.
@@ -76,7 +76,7 @@ def _as_of(key: pl.DataFrame, facts: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def fit_trees(train: pl.DataFrame, label: pl.Series, test: pl.DataFrame) -> Scores:
-    """Log-odds of the test rows by boosted trees; strings are categories, unseen ones missing."""
+    """Log-odds of the test rows by boosted trees; strings are categories."""
     made, codes = [], []
     for name in train.columns:
         if train.schema[name] == pl.String:

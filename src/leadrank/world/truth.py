@@ -3,7 +3,7 @@
 The customers' laws are integrated forward from the morning of the snapshot over all states that
 a customer may pass through (rival, household, test drive, talked to since), so nothing is
 estimated there. Whom the reps will call depends on all other leads: calls to come enter by
-their rate, and the momentum of those talked to since by its mean. That is the one approximation.
+their rate, and the momentum of those talked to since by its mean. That is the approximation.
 """
 
 from dataclasses import dataclass
