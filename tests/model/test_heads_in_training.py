@@ -104,6 +104,8 @@ def test_a_head_that_ranks_and_nothing_trains_is_refused():
         LeadRanker(head=HeadSettings(**separate), loss=LossSettings(preference=0.0))
     with pytest.raises(UserError, match="separate heads share none of it"):
         LeadRanker(head=HeadSettings(**separate), loss=LossSettings(tier_gate=True))
+    with pytest.raises(UserError, match="tier_gate: true weighs pairs, and"):
+        LeadRanker(loss=LossSettings(preference=0.0, tier_gate=True))
     with pytest.raises(UserError, match="the answer has nothing to teach"):
         LeadRanker(EncoderSettings(adapt="none"), loss=LossSettings(yes_no=0.5))
 

@@ -1,5 +1,7 @@
 """Probes are fitted once for the same data and code, and again for any other."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,24 @@ def test_the_second_time_it_is_read_from_disk(fits):
     for name, value in vars(fit_probe(*data())).items():
         np.testing.assert_array_equal(getattr(first, name), value)
         np.testing.assert_array_equal(getattr(again, name), value)
+
+
+def test_the_least_recently_read_go_where_there_is_no_room(fits, tmp_path, monkeypatch):
+    """Room for two and a half: with a third, the one that was read longest ago goes."""
+    first, second, third = ({"read_text": True}, {"read_text": False}, {"ngrams": None})
+    for age, options in ((2000, first), (1000, second)):
+        kept_probe(*data(), **options)
+        newest = max(tmp_path.rglob("output.pkl"), key=lambda file: file.stat().st_mtime_ns)
+        at = newest.stat().st_mtime
+        os.utime(newest, (at - age, at))
+    kept = [f for pkl in tmp_path.rglob("output.pkl") for f in pkl.parent.iterdir()]
+    size = sum(file.stat().st_size for file in kept)
+    monkeypatch.setattr(module, "PROBES_BYTES", int(1.25 * size))
+    kept_probe(*data(), **third)
+    kept_probe(*data(), **second)
+    assert len(fits) == 3
+    kept_probe(*data(), **first)
+    assert len(fits) == 4
 
 
 def test_other_data_options_or_code_are_another_fit(fits, monkeypatch):

@@ -66,6 +66,12 @@ def test_released_code_on_its_own_four_stages():
     assert sides == [((3,), (0,)), ((2,), (1,)), ((3,), (1, 2))]
 
 
+@pytest.mark.parametrize("name", ["", "loss", "pointwise", "yes_no", "key_pairs", "key_gate"])
+def test_a_tier_has_no_name_that_a_run_logs_otherwise(name):
+    with pytest.raises(UserError, match="a run logs something else under this name"):
+        Tier(name, (2,), (1,))
+
+
 def test_scheme_errors_come_all_at_once():
     with pytest.raises(UserError) as error:
         tiers_of("deepest", num_stages=1)

@@ -1,8 +1,8 @@
 """Stands in for `leadrank fit` in a sweep: writes a metrics.csv in a moment.
 
 `--loss` is the figure to reach; `bad` fails, `mistake` is the user's while the file beside it
-called `mistaken` is there, `none` logs no figure, and a trial whose loss is `slow` goes on until
-the file beside it called `hold` is gone.
+called `mistaken` is there, `none` logs no figure, and a trial whose loss is `slow` goes on
+until the file beside it called `hold` is gone.
 """
 
 import sys

@@ -47,10 +47,13 @@ class Frozen:
 
     def pooled(self, positions: NDArray[np.int64]) -> torch.Tensor | None:
         """[n d] the encoder's vectors of these rows; None where they are not kept for good."""
-        prompts = self.prompt[positions]
-        if not self.final or (prompts < 0).any():
+        if not self.keeps(positions):
             return None
-        return torch.from_numpy(self.features[prompts])
+        return torch.from_numpy(self.features[self.prompt[positions]])
+
+    def keeps(self, positions: NDArray[np.int64]) -> bool:
+        """Whether the encoder's vectors of these rows are kept for good."""
+        return self.final and bool((self.prompt[positions] >= 0).all())
 
     def vectors(self) -> NDArray[np.float32]:
         """[rows d] pooled vectors; zero for rows that were not asked for."""

@@ -18,6 +18,9 @@ from leadrank.model import crosses, probe
 from leadrank.model.base_model import cache_folder
 from leadrank.model.probe import Probe, fit_probe
 
+#: All kept probes together; those not read for the longest time go first.
+PROBES_BYTES = 256 * 2**20
+
 
 def kept_probe(*data: Any, **options: Any) -> Probe:
     """`fit_probe` of the same arguments, from the cache where it is there."""
@@ -25,7 +28,9 @@ def kept_probe(*data: Any, **options: Any) -> Probe:
     with warnings.catch_warnings():
         # A slow disk is no mistake.
         warnings.filterwarnings("ignore", "Persisting input arguments took")
-        return memory.cache(_fit)(_code(), data, options)
+        found = memory.cache(_fit)(_code(), data, options)
+    memory.reduce_size(bytes_limit=PROBES_BYTES)
+    return found
 
 
 def _fit(code: str, data: tuple[Any, ...], options: dict[str, Any]) -> Probe:

@@ -151,6 +151,16 @@ class LeadRanker(L.LightningModule):
             device = self.trainer.strategy.root_device
             features = data.field_features
             self.build(data.funnel, features.width, features.cross_columns(), device)
+            if self._pairs_train_nothing and self.trainer.is_global_zero:
+                print(
+                    "pairs: they train nothing here, as train_pairwise: false freezes their "
+                    "head and adapt: none what is below it"
+                )
+
+    @property
+    def _pairs_train_nothing(self) -> bool:
+        frozen = not self.head_settings.train_pairwise and self.encoder_settings.adapt == "none"
+        return frozen and self.loss_settings.preference > 0
 
     def _check_fields_are_read(self, data: Any) -> None:
         written = data.tokens.template.fields == "all"
@@ -281,6 +291,11 @@ def _conflicts(
         yield (
             f"model.head.rank_by: {head.rank_by}, but model.loss.{term} is 0 and nothing "
             "trains that head; give the loss a weight, or rank by the other head"
+        )
+    if loss.tier_gate and not loss.preference:
+        yield (
+            "model.loss.tier_gate: true weighs pairs, and model.loss.preference is 0; give "
+            "pairs a weight, or take tier_gate: false"
         )
     if loss.tier_gate and head.kind == "separate":
         yield (

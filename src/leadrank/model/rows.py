@@ -72,7 +72,7 @@ class LeadRows(Dataset[dict[str, Any]]):
 
     def cost(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """[n] tokens that the model reads of these rows: 1 where their vectors are kept."""
-        kept = self.frozen is not None and self.frozen.pooled(positions) is not None
+        kept = self.frozen is not None and self.frozen.keeps(positions)
         return np.ones(len(positions), np.int64) if kept else self.length[positions]
 
     def stratum(self) -> NDArray[np.int64]:

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from leadrank.errors import UserError
 
+#: Names and endings under which a run logs something else than a tier's loss.
+LOGGED = ("loss", "pointwise", "yes_no")
+LOGGED_ENDINGS = ("_pairs", "_gate")
+
 
 @dataclass(frozen=True)
 class Tier:
@@ -45,7 +49,7 @@ class Tier:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        problems = [*_side_problems(self), *_number_problems(self)]
+        problems = [*_name_problems(self), *_side_problems(self), *_number_problems(self)]
         if problems:
             raise UserError("\n".join(f"tier {self.name!r}: {text}" for text in problems))
 
@@ -155,6 +159,14 @@ def _unknown_names(spec: TierSpec, stages: list[str], signals: list[str]) -> Ite
         yield (
             f"loser_unknown needs the final stage {stages[-1]!r} as its only winner: nothing "
             "else is known to be missed by a row of unknown stage"
+        )
+
+
+def _name_problems(tier: Tier) -> Iterator[str]:
+    if not tier.name or tier.name in LOGGED or tier.name.endswith(LOGGED_ENDINGS):
+        yield (
+            "a run logs something else under this name; take another than "
+            f"{', '.join(LOGGED)}, not ending in {' or '.join(LOGGED_ENDINGS)}"
         )
 
 

@@ -106,7 +106,7 @@ def _run(sweep: Sweep, trial: Trial, done: Sequence[Trial]) -> Trial:
 
 
 def _check_mistakes(sweep: Sweep, done: Sequence[Trial]) -> None:
-    """UserError where the user's mistake ended each of the first trials: it will end them all."""
+    """UserError where the user's mistake ended the first trials: it will end all others."""
     if len(done) < MISTAKES or any(trial.exit_code != MISTAKE for trial in done):
         return
     raise UserError(
