@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import tiny_head
 import torch
+from tiny_head import CROSSES, FIELDS, TEXT, fitted
 
 from leadrank.errors import UserError
 from leadrank.model.crosses import NO_CROSSES
@@ -10,8 +12,7 @@ from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.probe import fit_probe
 from leadrank.preference.corn import corn_score
 
-TEXT, FIELDS, STAGES = 6, 3, 4
-CROSSES = np.array([[0, 1], [0, 2]])
+STAGES = 4
 KINDS = {
     "shared": {},
     "by labels": {"kind": "separate", "rank_by": "pointwise"},
@@ -22,11 +23,11 @@ KINDS = {
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def inputs(seed=0, n=40):
-    chance = np.random.default_rng(seed)
-    text = chance.normal(2.0, 3.0, (n, TEXT)).astype(np.float32)
-    fields = chance.random((n, FIELDS)).astype(np.float32)
-    return tuple(map(torch.from_numpy, (text, fields, chance.normal(size=n).astype("f"))))
+def inputs(seed=0):
+    """With the wide branch's part of each score."""
+    text, fields = tiny_head.inputs(seed)
+    wide = np.random.default_rng(seed + 100).normal(size=len(text)).astype(np.float32)
+    return tuple(map(torch.from_numpy, (text, fields, wide)))
 
 
 def head_of(kind, **settings):
@@ -37,9 +38,7 @@ def head_of(kind, **settings):
 
 @pytest.fixture(scope="module")
 def probe():
-    text, fields, _ = (x.numpy() for x in inputs())
-    label = (text[:, 0] + fields[:, 0] * 3 > 3).astype(np.float32)
-    return fit_probe(text, fields, CROSSES, label, np.ones(40), np.arange(40))
+    return fitted()
 
 
 def train(head, loss_of, steps=3):

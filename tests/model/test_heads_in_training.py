@@ -1,47 +1,25 @@
 """Which loss each kind of head trains with, in the ranker's own step; and the Yes/No answer."""
 
 import pytest
+import tiny_ranker
 import torch
-from test_ranker import training_batch
-from tiny_leads import FIELD_WIDTH, prompts, train_a_little
+from tiny_leads import prompts
+from tiny_ranker import with_pairs
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid
 
 from leadrank.errors import UserError
-from leadrank.funnel.funnel import Funnel
 from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LeadRanker, LossSettings
 from leadrank.model.rows import pad
-from leadrank.preference import preference_pairs
 
 YES, NO = 17, 23
 
 
-def ranker_of(base, loss, layers=3, **head):
-    torch.manual_seed(0)
-    found = LeadRanker(
-        EncoderSettings(
-            str(base), quantisation="none", layers=layers, adapt_from=2, lora_rank=4
-        ),
-        HeadSettings(hidden=8, dropout=0.0, **head),
-        loss=loss,
-    )
-    found.build(
-        Funnel(("lead", "drive", "order"), has_lost=False, horizon_days=30), FIELD_WIDTH
-    )
-    train_a_little(found.model)
+def ranker_of(base, loss, **settings):
+    found = tiny_ranker.ranker_of(base, loss, **settings)
     found.answers = (YES, NO)
-    found.log = lambda *_, **__: None
     return found
-
-
-def with_pairs(ranker):
-    leads, stage, known, lost = training_batch()
-    pairs = preference_pairs(
-        stage, known, lost, torch.ones(4, dtype=torch.bool), torch.arange(4),
-        tiers=ranker.tiers,
-    )  # fmt: skip
-    return {**leads, "stage": stage, "stage_known": known, "pairs": pairs}
 
 
 SHARE = torch.tensor([0.25, 4.0, 2.0, 2.0])  # weight / rate of the batch

@@ -6,14 +6,12 @@ import types
 import numpy as np
 import pytest
 import torch
-from tiny_leads import FIELD_WIDTH, batch, prompts, train_a_little
+from tiny_leads import batch, prompts, train_a_little
+from tiny_ranker import ranker_of, training_batch, with_pairs
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from leadrank.errors import UserError
-from leadrank.funnel.funnel import Funnel
-from leadrank.model.encoder import EncoderSettings
-from leadrank.model.head import HeadSettings
-from leadrank.model.ranker import LeadRanker, LossSettings
+from leadrank.model.ranker import LossSettings
 from leadrank.model.schedule import OptimiserSettings, rate_factor
 from leadrank.preference import (
     Pairs,
@@ -25,43 +23,8 @@ from leadrank.preference import (
 
 @pytest.fixture
 def ranker(tiny_base):
-    torch.manual_seed(0)
-    found = LeadRanker(
-        EncoderSettings(
-            str(tiny_base), quantisation="none", layers=3, adapt_from=2, lora_rank=4
-        ),
-        HeadSettings(hidden=8, dropout=0.0),
-        loss=LossSettings(pointwise=2.0, preference=1.0),
-        optimiser=OptimiserSettings(head_rate=0.1, adapter_rate=0.01),
-    )
-    found.build(
-        Funnel(("lead", "drive", "order"), has_lost=False, horizon_days=30), FIELD_WIDTH
-    )
-    train_a_little(found.model)
-    found.log = lambda *_, **__: None
-    return found
-
-
-def training_batch():
-    stage = torch.tensor([2, 0, 1, 0])
-    leads = batch(prompts())
-    known, lost = torch.tensor([True, True, True, False]), torch.zeros(4, dtype=torch.bool)
-    leads |= {
-        "label": (stage == 2).float(),
-        "stage": stage,
-        "weight": torch.tensor([1.0, 2.0, 1.0, 1.0]),
-        "rate": torch.tensor([4.0, 0.5, 0.5, 0.5]),
-    }
-    return leads, stage, known, lost
-
-
-def with_pairs(ranker):
-    leads, stage, known, lost = training_batch()
-    pairs = preference_pairs(
-        stage, known, lost, torch.ones(4, dtype=torch.bool), torch.arange(4),
-        tiers=ranker.tiers,
-    )  # fmt: skip
-    return {**leads, "pairs": pairs}
+    optimiser = OptimiserSettings(head_rate=0.1, adapter_rate=0.01)
+    return ranker_of(tiny_base, LossSettings(2.0, 1.0), optimiser=optimiser)
 
 
 # The schedule

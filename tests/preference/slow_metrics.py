@@ -6,6 +6,10 @@ import math
 import torch
 
 
+def vector(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
 def random_table(seed, rows, *, ties=True, lists=4, lead_rows=1):
     """Rows with ties, integer weights of which some are 0, stages, and probabilities."""
     g = torch.Generator().manual_seed(seed)

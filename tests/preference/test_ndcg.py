@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import ndcg_score
-from slow_metrics import random_table, slow_ndcg
+from slow_metrics import random_table, slow_ndcg, vector
 
 from leadrank.preference.ndcg import TABLED_RANKS, _discount_before, ndcg
-
-
-def vector(*values):
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def test_equals_sklearn_with_ties_and_graded_gains():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
-from slow_metrics import random_table, slow_pair_share, slow_top_hits
+from slow_metrics import random_table, slow_pair_share, slow_top_hits, vector
 
 from leadrank.preference.order_metrics import (
     auc,
@@ -14,10 +14,6 @@ from leadrank.preference.order_metrics import (
 
 def same(value, expected):
     return value.item() == pytest.approx(expected, abs=1e-12, nan_ok=True)
-
-
-def vector(*values):
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def test_auc_and_average_precision_equal_sklearn_with_weights_and_ties():

@@ -1,12 +1,9 @@
 import pytest
 import torch
 from sklearn.metrics import brier_score_loss
+from slow_metrics import vector
 
 from leadrank.preference.probability_metrics import brier, ece
-
-
-def vector(*values):
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def test_brier_equals_sklearn_with_weights():
