@@ -19,7 +19,7 @@ from leadrank.compare.tuning import outcomes, scored
 from leadrank.funnel import CrmFile
 from leadrank.model.encoder import LeadEncoder
 from leadrank.model.rows import default_scoring_tokens, pad, scoring_batches
-from leadrank.text import PromptTemplate, TokenStore, tokenise
+from leadrank.text import PromptTemplate, TokenStore, fit_template, tokenise
 from leadrank.text.answers import answer_ids
 
 TITLE = "LLM asked Yes or No"
@@ -33,13 +33,15 @@ def fit_and_score(study: Study, seed: int) -> Scored:
     known = outcomes(study)
     data = study.data
     prompt = question_template(data.crm, data.tokenizer, data.prompt.max_tokens)
-    store = tokenise(study.table, prompt, data.tokenizer)
-    yes, no = answer_ids(store.template, data.tokenizer)
+    template = fit_template(prompt, study.table)
+    asked = replace(study.table, rows=study.table.rows[known.asked.tolist()])
+    store = tokenise(asked, template, data.tokenizer)
+    yes, no = answer_ids(template, data.tokenizer)
     settings = replace(study.encoder, adapt="none", layers=None, quantisation="none")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder = LeadEncoder(settings, device, answers=True).eval()
     score = np.full(len(known.label), np.nan)
-    score[known.asked] = _answers(encoder, store, known.asked, yes, no)
+    score[known.asked] = _answers(encoder, store, yes, no)
     said = {"base": settings.base, "question": prompt.suffix.strip()}
     return scored(known, score, said, logit=True)
 
@@ -66,17 +68,15 @@ def question_template(
 
 
 @torch.inference_mode()
-def _answers(
-    encoder: LeadEncoder, store: TokenStore, asked: NDArray[np.int64], yes: int, no: int
-) -> NDArray[np.float64]:
-    """[asked] log-odds of Yes against No."""
+def _answers(encoder: LeadEncoder, store: TokenStore, yes: int, no: int) -> NDArray[np.float64]:
+    """[rows of the store] log-odds of Yes against No."""
     device = next(encoder.trunk.parameters()).device
     most = default_scoring_tokens(device.type == "cuda")
-    odds = np.empty(len(asked))
-    bar = tqdm(total=len(asked), desc="Yes or No", unit="lead", delay=2, ncols=80)
+    odds = np.empty(len(store))
+    bar = tqdm(total=len(store), desc="Yes or No", unit="lead", delay=2, ncols=80)
     with bar:
-        for batch in scoring_batches(store.lengths[asked], max_tokens=most):
-            ids, mask = pad([store[int(row)] for row in asked[batch]])
+        for batch in scoring_batches(store.lengths, max_tokens=most):
+            ids, mask = pad([store[int(row)] for row in batch])
             ids, mask = ids.to(device), mask.to(device)
             words = encoder.words(encoder.hidden(ids, mask), mask)
             odds[batch] = (words[:, yes] - words[:, no]).double().cpu().numpy()

@@ -28,6 +28,8 @@ TITLE = "two stages, LightGBM"
 SEEDS = 1
 READS: Literal["fields"] = "fields"
 
+MIDDLE = "rows that go on"
+
 
 def fit_and_score(study: Study, seed: int) -> Scored:
     """Log-odds of P(middle stage) P(order | middle stage)."""
@@ -67,7 +69,7 @@ def _problem(study: Study, known: Outcomes, middle: int) -> str | None:
     try:
         for step in _steps(study, known, middle):
             parts = {"train": step.train, "validation": step.validation}
-            check_classes({name: step.label[rows] for name, rows in parts.items()}, "rows on")
+            check_classes({name: step.label[rows] for name, rows in parts.items()}, MIDDLE)
     except UserError as error:
         return str(error)
     return None
