@@ -57,7 +57,7 @@ def leads(seed: int = 0) -> pl.DataFrame:
     drove = ordered | (chance.random(LEADS) < 0.2)
     visited = drove | (chance.random(LEADS) < 0.3)
     early = chance.random(LEADS) < np.where(keen, 0.6, 0.1)
-    at = [START + timedelta(hours=6 * row) for row in range(LEADS)]
+    at = [START + timedelta(days=row) for row in range(LEADS)]
 
     def after(happens: np.ndarray, low: float, high: float) -> list[datetime | None]:
         days = chance.uniform(low, high, LEADS)
