@@ -1,0 +1,154 @@
+"""The true chance of an order, against brute force, outcomes and every column."""
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from leadrank.world import laws
+from leadrank.world.crm import CATEGORICAL, NUMERIC
+from leadrank.world.oracles import column_features, fact_features, fit_trees, mature_rows
+from leadrank.world.settings import HORIZON_DAYS, WorldSettings
+from leadrank.world.truth import Morning, order_probability
+
+
+def morning(**changes) -> Morning:
+    one = {
+        "arrival": 0.0, "day": 5.0, "due": 12.0, "fixed": 1.5, "trust": 0.3, "lift": 1.0,
+        "reach": 0.5, "momentum": 0.8, "fatigue": 0.0, "booked": 1e6,
+        "rival": 1, "household": 1, "driven": False, "gone": False, **changes,
+    }  # fmt: skip
+    kinds = {"rival": np.int8, "household": np.int8, "driven": bool, "gone": bool}
+    return Morning(
+        **{name: np.array([value], kinds.get(name, np.float32)) for name, value in one.items()}
+    )
+
+
+def brute_force(settings: WorldSettings, start: Morning, copies: int = 200_000) -> float:
+    """The share that orders of many copies of one lead, walked through the laws by chance."""
+    rng = np.random.default_rng(0)
+    rival = np.full(copies, start.rival[0], np.int8)
+    house = np.full(copies, start.household[0], np.int8)
+    driven = np.full(copies, start.driven[0])
+    alive = np.full(copies, not start.gone[0])
+    ordered, momentum = np.zeros(copies, bool), start.momentum[0]
+    for ahead in range(HORIZON_DAYS):
+        day = start.day[0] + ahead
+        left = np.float32(start.due[0] - day)
+        eta = (
+            start.fixed[0] + laws.RIVAL_EFFECT[rival] + laws.HOUSE_EFFECT[house]
+            + laws.timing(left) + momentum + settings.drive_effect * driven
+        )  # fmt: skip
+        log_odds = settings.order_base + eta + laws.season(int(day))
+        buys = alive & (rng.random(copies) < 1 / (1 + np.exp(-log_odds)))
+        ordered |= buys
+        alive &= ~buys
+        alone = settings.drive_base + laws.DRIVE_SLOPE * (eta - settings.drive_effect * driven)
+        driven |= (rng.random(copies) < 1 / (1 + np.exp(-alone))) | (start.booked[0] <= day)
+        leaving = laws.gone_log_odds(settings.gone_base, start.trust, momentum, left)
+        leaving = leaving + laws.RIVAL_GONE[rival]
+        alive &= rng.random(copies) >= 1 / (1 + np.exp(-leaving))
+        rival = laws.step_state(rival, laws.RIVAL_STEP, rng.random(copies))
+        house = laws.step_state(house, laws.HOUSE_STEP, rng.random(copies))
+        momentum *= laws.MOMENTUM_KEPT
+    return float(ordered.mean())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"rival": 2, "household": 0}, {"booked": 8.0, "rival": 3}, {"due": np.nan},
+     {"driven": True, "fixed": 3.0}],
+)  # fmt: skip
+def test_without_calls_the_truth_is_what_brute_force_finds(changes):
+    settings = WorldSettings(leads=1, days=1, order_base=-6.0)
+    start = morning(**changes)
+    truth = float(order_probability(settings, start)[0])
+    found = brute_force(settings, start)
+    assert truth == pytest.approx(found, abs=4 * np.sqrt(found / 200_000) + 1e-4)
+
+
+def test_who_bought_elsewhere_does_not_order():
+    assert order_probability(WorldSettings(leads=1, days=1), morning(gone=True))[0] == 0
+
+
+def test_a_lead_filed_away_does_not_order():
+    settings = WorldSettings(leads=1, days=1, oldest=90)
+    assert order_probability(settings, morning(day=90.0, due=92.0))[0] == 0
+
+
+def test_a_call_adds_what_its_gain_is_worth():
+    settings = WorldSettings(leads=1, days=1)
+    start = morning(momentum=0.0)
+    added = order_probability(settings, start, added=np.full(1, 0.8, np.float32))
+    assert added == pytest.approx(order_probability(settings, morning(momentum=0.8)), rel=1e-5)
+    rates = [np.full(1, rate, np.float32) for rate in (0.0, 0.05, 0.2)]
+    chances = [float(order_probability(settings, start, rate)[0]) for rate in rates]
+    assert chances == sorted(chances)
+    assert chances[0] == pytest.approx(float(order_probability(settings, start)[0]), rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def rows(folder) -> pl.DataFrame:
+    truth = pl.read_parquet(folder / "truth" / "probability.parquet")
+    return mature_rows(folder).join(
+        truth, on=["customer_account_id", "ppl_dt"], maintain_order="left"
+    )
+
+
+def test_the_truth_is_calibrated(rows):
+    """Each lead has about four rows that share its order: 4 times the variance."""
+    expected, found = rows["probability"].sum(), rows["label"].sum()
+    assert found == pytest.approx(expected, abs=3 * np.sqrt(4 * expected))
+    top = rows.top_k(rows.height // 10, by="probability")
+    expected, found = top["probability"].sum(), top["label"].sum()
+    assert found == pytest.approx(expected, abs=3 * np.sqrt(4 * expected))
+
+
+@pytest.mark.parametrize("trait", ["need", "budget", "trust"])
+def test_conversion_rises_with_each_trait_that_should_raise_it(rows, trait):
+    low, high = rows[trait].quantile(0.3), rows[trait].quantile(0.7)
+    upper = rows.filter(pl.col(trait) > high)["probability"].mean()
+    assert upper > 1.3 * rows.filter(pl.col(trait) < low)["probability"].mean()
+
+
+def test_conversion_follows_rival_and_household(rows):
+    by_rival = dict(rows.group_by("rival").agg(pl.mean("probability")).iter_rows())
+    assert by_rival[3] > by_rival[0] > by_rival[1] > by_rival[2]
+    by_house = dict(rows.group_by("household").agg(pl.mean("probability")).iter_rows())
+    assert by_house[2] > by_house[1] > by_house[0]
+    soon = rows.filter(pl.col("days_to_date").is_between(0, 14))["probability"].mean()
+    assert soon > 2 * rows.filter(pl.col("days_to_date") > 60)["probability"].mean()
+
+
+def test_only_the_planted_later_fields_beat_the_truth(rows):
+    label = rows["label"].to_numpy()
+    truth = roc_auc_score(label, rows["probability"])
+    assert truth > 0.85
+    assert roc_auc_score(label, rows["delivery_slot"].is_not_null()) > truth
+    for name, _, _ in NUMERIC:
+        values = rows[name].cast(pl.Float64).fill_null(rows[name].cast(pl.Float64).mean())
+        auc = roc_auc_score(label, values)
+        assert max(auc, 1 - auc) < truth - 0.05, name
+    for name, _ in CATEGORICAL:
+        share = pl.col("label").mean().over(pl.col(name).fill_null("none"))
+        assert roc_auc_score(label, rows.select(share).to_series()) < truth - 0.05, name
+
+
+def test_what_the_texts_state_adds_to_the_columns(rows, folder):
+    """Trained on a half of the leads, asked about the other; shuffled facts add nothing."""
+    half = rows["customer_account_id"].str.slice(-1).cast(int) % 2 == 0
+    columns, facts = column_features(rows), fact_features(rows, folder)
+    mixed = facts.sample(fraction=1.0, shuffle=True, seed=0)
+    auc = {
+        name: roc_auc_score(
+            rows.filter(~half)["label"],
+            fit_trees(x.filter(half), rows.filter(half)["label"], x.filter(~half)),
+        )
+        for name, x in (
+            ("columns", columns),
+            ("reader", columns.hstack(facts)),
+            ("shuffled", columns.hstack(mixed)),
+        )
+    }
+    assert auc["reader"] > auc["columns"] + 0.02, auc
+    assert auc["shuffled"] < auc["reader"] - 0.02, auc
