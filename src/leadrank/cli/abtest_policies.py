@@ -31,20 +31,22 @@ NAMED: dict[str, Policy] = {
     "longest_waiting": longest_waiting,
     "shuffled": shuffled,
 }
+#: Learns from the days before the test, in seconds (`abtest_columns`).
+LIGHTGBM = "lightgbm"
 #: See the hidden state: how much an order of calls can be worth at all.
 YARDSTICKS = ("true_effect", "true_probability")
 
 
 def check_policy(name: str) -> None:
     """Raises UserError for what is neither a named policy, a yardstick, nor a run's folder."""
-    if name in NAMED or name in YARDSTICKS:
+    if name in NAMED or name in YARDSTICKS or name == LIGHTGBM:
         return
     if Path(name).is_dir():
         from leadrank.training.run_folder import load_run
 
         load_run(Path(name))
         return
-    known = [*NAMED, *YARDSTICKS]
+    known = [*NAMED, LIGHTGBM, *YARDSTICKS]
     raise UserError(
         f"no policy {name!r}{nearest(name, known)}; expected {', '.join(known)}, or the folder "
         "of a finished run"
@@ -55,6 +57,10 @@ def policy_of(name: str, world: Dealership, *, base: str | None) -> Policy:
     """The policy of that name in this world; a run's model comes from its folder."""
     if name in NAMED:
         return NAMED[name]
+    if name == LIGHTGBM:
+        from leadrank.cli.abtest_columns import columns_policy
+
+        return columns_policy(world)
     if name == "true_effect":
         return by_true_effect(world)
     if name == "true_probability":

@@ -12,7 +12,7 @@ from argparse import Namespace
 import numpy as np
 from numpy.typing import NDArray
 
-from leadrank.cli.abtest_policies import RunPolicy, check_policy, policy_of
+from leadrank.cli.abtest_policies import LIGHTGBM, RunPolicy, check_policy, policy_of
 from leadrank.errors import UserError
 from leadrank.online import (
     Potential,
@@ -32,7 +32,8 @@ from leadrank.world.settings import WorldSettings
 def run_simulate(chosen: Namespace) -> int:
     """Runs the test, prints it beside the truth, and draws both curves."""
     _check(chosen)
-    world = Dealership(world_settings(chosen), chosen.seed, snapshots=False)
+    learns = chosen.treatment == LIGHTGBM
+    world = Dealership(world_settings(chosen), chosen.seed, snapshots=learns)
     control = policy_of(chosen.control, world, base=chosen.base)
     _say(f"{chosen.before} days before the test, all on {chosen.control}")
     world.run(chosen.before, control, progress=True)
@@ -63,6 +64,10 @@ def _check(chosen: Namespace) -> None:
     for name in (chosen.treatment, chosen.control):
         check_policy(name)
     problems = []
+    if chosen.control == LIGHTGBM:
+        problems.append(
+            "--control lightgbm: it learns from days before; give it as --treatment"
+        )
     if chosen.units < 4:
         problems.append(f"--units {chosen.units}: expected 4 or more, two for each arm")
     if chosen.unit == "rep" and chosen.units % 4:

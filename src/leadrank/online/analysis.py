@@ -140,15 +140,15 @@ def format_analysis(result: Analysis, *, kind: str = "unit") -> str:
         f"{f'orders a {kind} and day':<22}{rate[~treated].mean():>14.4g}"
         f"{rate[treated].mean():>14.4g}",
         "",
-        f"{'95 % intervals of the uplift':<36}{f'a {kind} and day':>22}{'relative':>22}",
+        f"{'95 % intervals of the uplift':<30}{f'a {kind} and day':>26}{'relative':>24}",
         _interval_line("one look, at the planned end", effect, effect.multiplier()),
         _interval_line("the same, not adjusted", result.plain, result.plain.multiplier()),
         _interval_line(
             f"planned look {result.look} of {result.looks}", effect, result.looks_multiplier
         ),
         _interval_line("always valid, any look", effect, result.always_multiplier),
-        f"uplift {effect.uplift:+.4g}, relative {effect.relative:+.1%}; adjusted for "
-        + (" and ".join(result.adjusted_for) or "nothing"),
+        "adjusted for " + (" and ".join(result.adjusted_for) or "nothing"),
+        f"uplift {effect.uplift:+.4g} a {kind} and day, relative {effect.relative:+.1%}",
         _verdict(result),
         "",
         f"{'alike in both arms?':<22}{'control':>14}{'treatment':>14}{'p':>10}",
@@ -165,11 +165,11 @@ def format_analysis(result: Analysis, *, kind: str = "unit") -> str:
 
 def _interval_line(name: str, effect: Effect, multiplier: float) -> str:
     if not np.isfinite(multiplier):
-        return f"{name:<36}{'not yet':>22}{'not yet':>22}"
+        return f"{name:<30}{'not yet':>26}{'not yet':>24}"
     low, high = effect.interval(multiplier)
     share = effect.relative_interval(multiplier)
     relative = "cannot tell" if share is None else f"[{share[0]:+.1%}, {share[1]:+.1%}]"
-    return f"{name:<36}{f'[{low:+.4g}, {high:+.4g}]':>22}{relative:>22}"
+    return f"{name:<30}{f'[{low:+.4g}, {high:+.4g}]':>26}{relative:>24}"
 
 
 def _verdict(result: Analysis) -> str:
