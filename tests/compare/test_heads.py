@@ -120,10 +120,16 @@ def test_the_stacked_rival_reads_scores_of_other_folds(study_of, monkeypatch):
     assert np.isfinite(found.score[study.scored_positions()]).all()
 
 
-def test_the_record_holds_what_decides_a_score(study_of):
+def test_the_record_holds_what_decides_a_score_and_no_default(study_of):
     study, _ = study_of()
-    assert "layers=2" in settings_of(study, "hpro")["encoder"]
-    assert settings_of(study, "hpro") != settings_of(study, "pointwise")
+    record = settings_of(study, "hpro")
+    assert record["encoder"] == {"quantisation": "none", "layers": "2", "adapt": "none"}
+    assert record["head"] == record["sampler"] == {}
+    assert settings_of(study, "pointwise")["loss"] == {"preference": "0.0"}
+
+
+def test_a_preset_that_is_not_there_is_named(study_of):
+    study, _ = study_of()
     with pytest.raises(UserError, match=r"nothing\.yaml: no such experiment"):
         load_preset(study, "nothing")
     missing = replace(study, experiments=Path("nowhere"))

@@ -19,7 +19,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from numpy.typing import NDArray
 
-from leadrank.compare.presets import Preset, load_preset
+from leadrank.compare.presets import HEAD_RATES, Preset, load_preset
 from leadrank.compare.study import Scored, Study
 from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
@@ -28,8 +28,6 @@ from leadrank.scoring.score import score_rows
 from leadrank.training.callbacks import TrackMetrics, fit_on_train
 from leadrank.training.data import LeadDataModule
 
-#: The tuning budget of each preset: the best at the first seed, by average precision.
-HEAD_RATES = (1e-4, 1e-3, 1e-2)
 MONITOR = "val/average_precision"
 EXPECTED = (
     "The number of training batches",

@@ -15,6 +15,9 @@ from leadrank.model.ranker import LeadRanker
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.training.data import LeadDataModule
 
+#: The tuning budget of each preset: the best at the first seed, by average precision.
+HEAD_RATES = (1e-4, 1e-3, 1e-2)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -78,22 +81,35 @@ def load_preset(study: Study, name: str) -> Preset:
 
 
 def settings_of(study: Study, name: str) -> dict[str, Any]:
-    """What decides a preset's scores, for the record of a result."""
+    """What decides a preset's scores, for the record of a result.
+
+    Of each group of settings what differs from its defaults: so a setting that is new since a
+    result was made, and is at its default, leaves the result what it was.
+    """
     preset = load_preset(study, name)
     ranker, data = preset.ranker, preset.data
-    decisive = {
+    groups = {
         "encoder": ranker.encoder_settings,
         "head": ranker.head_settings,
         "preference": ranker.preference,
         "loss": ranker.loss_settings,
-        "optimiser": ranker.optimiser_settings,
+        # Its own rate of the head gives way to those that are tried.
+        "optimiser": replace(ranker.optimiser_settings, head_rate=HEAD_RATES[0]),
         "prompt": data.prompt,
         "sampler": data.sampler,
-        "max_epochs": study.max_epochs,
-        "patience": preset.patience,
-        "clip": preset.clip,
     }
-    return {key: str(value) for key, value in decisive.items()}
+    found: dict[str, Any] = {group: _not_default(one) for group, one in groups.items()}
+    found |= {"head_rates": HEAD_RATES, "max_epochs": study.max_epochs}
+    return found | {"patience": preset.patience, "clip": preset.clip}
+
+
+def _not_default(settings: Any) -> dict[str, str]:
+    plain = type(settings)()
+    return {
+        setting.name: str(value)
+        for setting in fields(settings)
+        if (value := getattr(settings, setting.name)) != getattr(plain, setting.name)
+    }
 
 
 def _parser() -> LightningArgumentParser:
