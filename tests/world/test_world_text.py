@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leadrank.world import clauses, text
+from leadrank.world import clauses, statements, text
 from leadrank.world.draws import call_key
 from leadrank.world.facts import (
     BOUGHT,
@@ -92,8 +92,8 @@ def calls_of(topic: int, level: int, minutes: float = 3.0) -> dict[str, np.ndarr
 def said(topic: int, level: int) -> list[str]:
     """What is said of one topic, without names filled in."""
     calls = calls_of(topic, level)
-    pieces = text._statement(calls, np.full(N, topic), 0)
-    texts = text._pieces()
+    pieces = statements.statement(calls, np.full(N, topic), 0)
+    texts = statements.bank()
     parts = [texts.texts(at) for at in pieces]
     frame = pl.DataFrame(parts, schema=list("abcde"))
     return frame.select(pl.concat_str(list("abcde"))).to_series().to_list()

@@ -23,12 +23,12 @@ from leadrank.world.columns import crm_rows, customer_ids, times
 from leadrank.world.crm import LATER_FIELDS, crm_text
 from leadrank.world.dealership import Dealership
 from leadrank.world.draws import Purpose, generator, hashed
-from leadrank.world.facts import TOPICS, When
+from leadrank.world.facts import TOPICS, When, month_middle
 from leadrank.world.log import Columns
 from leadrank.world.policies import habit
 from leadrank.world.settings import HORIZON_DAYS, START, WorldSettings
 from leadrank.world.state import NEVER
-from leadrank.world.text import call_events, written_levels
+from leadrank.world.text import call_events, note_only, written_levels
 from leadrank.world.timeline import Timeline
 from leadrank.world.truth import Morning, observed_call_rate, order_probability
 
@@ -197,13 +197,17 @@ def _stated(world: Dealership) -> pl.DataFrame:
     level = written_levels(calls)
     second = 9 * 3600 + (hashed(calls["key"], 71) * 9 * 3600).astype(np.int64)
     columns = {name: level[:, at] for at, name in enumerate(TOPICS)}
+    # A rep's note names the month at best.
+    noted = note_only(calls["key"])
+    middle = month_middle(np.nan_to_num(calls["due"], nan=0.0).astype(np.int64))
+    due = np.where(noted & ~np.isnan(calls["due"]), middle, calls["due"])
     return pl.DataFrame(
         {
             "customer_account_id": customer_ids(calls["lead"]),
             "at": times(calls["day"], second),
             **columns,
-            "due": calls["due"],
-            "no_date": calls["when"] == When.NO_DATE,
+            "due": due,
+            "no_date": (calls["when"] == When.NO_DATE) & ~noted,
         }
     ).with_columns(
         [pl.when(pl.col(name) >= 0).then(name).alias(name) for name in TOPICS]

@@ -20,8 +20,8 @@ Levels = NDArray[np.int8]
 TOPICS = ("rival", "household", "budget", "trust", "need", "intent", "calling")
 RIVAL, HOUSEHOLD, BUDGET, TRUST, NEED, INTENT, CALLING = range(len(TOPICS))
 #: Chance that a topic comes up in a conversation of usual length.
-MENTIONED = (0.50, 0.45, 0.40, 0.35, 0.35, 0.40, 0.30)
-DATE_MENTIONED = 0.55
+MENTIONED = (0.60, 0.55, 0.55, 0.50, 0.50, 0.50, 0.30)
+DATE_MENTIONED = 0.65
 SILENT = -1
 BOUGHT = 3  # of the topic intent: has bought elsewhere
 TELLS_BOUGHT = 0.7
@@ -61,6 +61,11 @@ _MONTH_MIDDLE = np.array([day + 15 - date.day for day, date in enumerate(_DATES,
 def month(day: NDArray[np.integer]) -> NDArray[np.int64]:
     """Months since year 0 of days of the world."""
     return _MONTH[np.clip(day - _FIRST, 0, len(_MONTH) - 1)]
+
+
+def month_middle(day: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The 15th of the month of days of the world, as a day of the world."""
+    return _MONTH_MIDDLE[np.clip(day - _FIRST, 0, len(_MONTH_MIDDLE) - 1)]
 
 
 def state_facts(
@@ -119,8 +124,7 @@ def _put_into_words(key: NDArray[np.uint64], due: Floats, day: int) -> tuple[Lev
     kind[ahead <= 10] = When.WEEK
     kind[ahead <= 4] = When.NOW
     kind[ahead < -4] = When.OVERDUE
-    middle = _MONTH_MIDDLE[np.clip(target - _FIRST, 0, len(_MONTH_MIDDLE) - 1)]
-    meant = middle.astype(np.float32)
+    meant = month_middle(target).astype(np.float32)
     meant[kind == When.WEEKS] = (day + 7 * weeks)[kind == When.WEEKS]
     meant[kind == When.WEEK] = day + 7
     meant[kind == When.NOW] = day + 2

@@ -42,7 +42,8 @@ def timing(ahead: Floats) -> Floats:
     -0.8 + 2.5 exp(-(ahead / 10)^2 / 2); -0.3 without a date (NaN).
     """
     near = np.exp(-0.5 * np.square(ahead / np.float32(10)))
-    return np.where(np.isnan(ahead), np.float32(-0.3), np.float32(-0.8) + 2.5 * near)
+    dated = np.float32(-0.8) + np.float32(2.5) * near
+    return np.where(np.isnan(ahead), np.float32(-0.3), dated).astype(np.float32)
 
 
 def season(day: int | NDArray[np.integer]) -> float | NDArray[np.floating]:

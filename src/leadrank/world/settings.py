@@ -34,17 +34,17 @@ class WorldSettings:
     rest_days: int = 3  # between a conversation and the next attempt
     oldest: int = 90  # age in days at which a lead is filed away
     snapshot_share: float = 0.055  # of the open leads on a morning become rows
-    order_base: float = -8.8
+    order_base: float = -9.3
     column_scale: float = 0.6  # standard deviation of what columns say of `fixed`
-    need: float = 0.55
-    budget: float = 0.65
-    trust: float = 0.45
+    need: float = 0.65
+    budget: float = 0.75
+    trust: float = 0.6
     call_scale: float = 1.0  # times the effect of a conversation on momentum
     drive_base: float = -5.3
     drive_effect: float = 0.9
     gone_base: float = -5.1  # buys elsewhere, or gives the plan up
     visit_base: float = -4.3  # comes in, or writes, unasked
-    grade_noise: float = 1.1  # of the rep's grade of a lead, standard deviation
+    grade_noise: float = 1.8  # of the rep's grade of a lead, standard deviation
     misstated: float = 0.06  # share of a customer's statements that are not so
 
     def __post_init__(self) -> None:
