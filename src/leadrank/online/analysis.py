@@ -182,4 +182,4 @@ def _verdict(result: Analysis) -> str:
     low, high = effect.interval()
     if low > 0 or high < 0:
         return f"the treatment sells {words}, if this is the one look at the planned end"
-    return f"cannot tell: no uplift is within the {LEVEL:.0%} interval"
+    return f"cannot tell: an uplift of 0 lies within the {LEVEL:.0%} interval"
