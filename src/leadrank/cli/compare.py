@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
 from leadrank.compare.engine import Engine, load_systems, system_names
 from leadrank.compare.measure import DRAWS
 from leadrank.compare.presets import read_experiment
@@ -65,7 +67,7 @@ def _reference(against: str, out: Path, runs: Mapping[str, Path]) -> list[str]:
     return [against]
 
 
-def _study(chosen: Namespace, crm: Path) -> tuple[Study, object]:
+def _study(chosen: Namespace, crm: Path) -> tuple[Study, pl.DataFrame]:
     words = [f"--data.crm={crm}"]
     words += [f"--data.root={chosen.root}"] if chosen.root else []
     if chosen.smoke:

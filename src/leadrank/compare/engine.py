@@ -142,8 +142,8 @@ class Engine:
 
     def _settings(self, module: ModuleType) -> dict[str, Any]:
         """What decides a system's scores beside the data, as JSON gives it back."""
-        settings = getattr(module, "settings", lambda study: {})
-        return json.loads(json.dumps(settings(self.study)))
+        found = module.settings(self.study) if hasattr(module, "settings") else {}
+        return json.loads(json.dumps(found))
 
     def _missing(
         self, name: str, module: ModuleType, seeds: int | None, again: bool

@@ -148,8 +148,10 @@ def _drawn(
     """{figure: [draws]} of `ranking_metrics`' figures, as `bootstrap_intervals` draws them."""
     # Rows sorted by score make each later look-up by rank run through memory in order.
     order = columns["score"].argsort(descending=True, stable=True)
-    sorted_ = {k: None if v is None else v[order] for k, v in columns.items()}
-    weight = sorted_.pop("weight")
+    sorted_: dict[str, Any] = {
+        name: None if column is None else column[order] for name, column in columns.items()
+    }
+    weight: torch.Tensor = sorted_.pop("weight")
     found = [
         ranking_figures(weight=times * weight, **sorted_)
         for times in lead_draws(lead[order], draws=draws, seed=seed)
