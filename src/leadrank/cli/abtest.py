@@ -122,7 +122,8 @@ def _analyse(words: list[str]) -> int:
     parser.add_argument("--looks", type=int, default=20, help="planned looks")
     _column_argument(parser)
     chosen = parser.parse_args(words)
-    rows, columns, notes = read_rows(chosen.table), _columns(chosen.column), []
+    rows, columns = read_rows(chosen.table), _columns(chosen.column)
+    notes: list[str] = []
     if chosen.plan is not None:
         unit, arm = columns.get("unit", "unit"), columns.get("arm", "arm")
         rows, notes = with_plan(rows, read_rows(chosen.plan), unit=unit, arm=arm)

@@ -100,7 +100,8 @@ def rates(table: UnitTable) -> tuple[Floats, Floats]:
 
 def covariates_of(table: UnitTable) -> tuple[Floats | None, tuple[str, ...]]:
     """Earlier orders and strata [units covariates], with their names; None without any."""
-    columns, names = [], []
+    columns: list[np.ndarray] = []
+    names: list[str] = []
     if table.before is not None and np.ptp(table.before) > 0:
         columns.append(table.before)
         names.append("earlier orders (CUPED)")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import stats
 
 from leadrank.errors import UserError
@@ -36,19 +37,18 @@ def checks_of(table: UnitTable, *, share: float) -> list[Check]:
         share: of units that were to be treated.
     """
     assert table.treated is not None
-    treated = int(table.treated.sum())
-    control = len(table.unit) - treated
-    planned = np.array([1 - share, share]) * (treated + control)
-    ratio = stats.chisquare([control, treated], planned)
-    found = [Check("units", control, treated, float(ratio.pvalue))]
-    found.append(_alike("exposure", table.exposure.sum(axis=1), table))
+    treated = table.treated
+    units = [int((~treated).sum()), int(treated.sum())]
+    ratio = stats.chisquare(units, np.array([1 - share, share]) * sum(units))
+    found = [Check("units", *units, p_value=float(ratio.pvalue))]
+    found.append(_alike("exposure", table.exposure.sum(axis=1), treated))
     if table.before is not None:
-        found.append(_alike("earlier orders a day", table.before, table))
+        found.append(_alike("earlier orders a day", table.before, treated))
     return found
 
 
-def _alike(name: str, value: Floats, table: UnitTable) -> Check:
-    a, b = value[~table.treated], value[table.treated]
+def _alike(name: str, value: Floats, treated: NDArray[np.bool_]) -> Check:
+    a, b = value[~treated], value[treated]
     same = np.ptp(value) <= 1e-12 * np.abs(value).max()
     p = 1.0 if same else float(stats.ttest_ind(a, b, equal_var=False).pvalue)
     return Check(name, float(a.mean()), float(b.mean()), p)

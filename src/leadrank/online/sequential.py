@@ -74,7 +74,8 @@ def spending_multipliers(
     z = stats.norm.isf((1 - level) / 4)
     spent = 4 * stats.norm.sf(z / np.sqrt(np.array(shares)))
     chances = np.diff(spent, prepend=0.0)
-    found, place, mass, before = [], np.zeros(1), np.ones(1), 0.0
+    found: list[float] = []
+    place, mass, before = np.zeros(1), np.ones(1), 0.0
     for share, chance in zip(shares, chances, strict=True):
         step = np.sqrt(share - before)
         bound = _bound(place, mass, step, chance, np.sqrt(share))
