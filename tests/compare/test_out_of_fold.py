@@ -26,9 +26,11 @@ def study(small_crm, data_of):
 
 
 def memory_of_leads(study):
-    """Each row's score is the mean outcome of its lead as far as it can be seen, else 1/2."""
-    seen = pl.col("label").mean().over("lead_id")
-    return study.table.rows.select(seen.fill_null(0.5)).to_series().to_numpy()
+    """Each row's score is the mean outcome of its lead in the training part, else 1/2."""
+    rows, train = study.table.rows, study.positions("train")
+    learned = rows[train.tolist()].group_by("lead_id").agg(seen=pl.col("label").mean())
+    kept = rows.join(learned, on="lead_id", how="left", maintain_order="left")
+    return kept["seen"].fill_null(0.5).to_numpy()
 
 
 def test_what_a_model_remembers_of_a_lead_does_not_reach_its_score(study):
