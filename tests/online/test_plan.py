@@ -6,7 +6,14 @@ from scipy import stats
 
 from leadrank.errors import UserError
 from leadrank.online import UnitTable, design, format_plan
-from leadrank.online.power import Spread, power, smallest_uplift, spread_of
+from leadrank.online.power import (
+    Spread,
+    needed_ratio,
+    power,
+    smallest_lift,
+    spread_of,
+    standard_error,
+)
 
 
 def history(units: int = 24, days: int = 84, stratum: tuple | None = None) -> UnitTable:
@@ -58,9 +65,22 @@ def test_power_is_that_of_the_noncentral_t() -> None:
     )
 
 
-def test_the_smallest_uplift_has_the_wanted_power() -> None:
+def test_the_needed_ratio_has_the_wanted_power() -> None:
     for dof in (4, 38, 400):
-        assert power(smallest_uplift(0.3, dof), 0.3, dof) == pytest.approx(0.8)
+        assert power(0.3 * needed_ratio(dof), 0.3, dof) == pytest.approx(0.8)
+
+
+def test_the_smallest_lift_by_hand() -> None:
+    """lift * 1 = 2 * 0.1 (1 + lift) at 0.25; 2 (1 + lift) is more than any lift."""
+    assert smallest_lift(lambda lift: 0.1 * (1 + lift), 1.0, 2.0) == pytest.approx(0.25)
+    assert smallest_lift(lambda lift: 1 + lift, 1.0, 2.0) == np.inf
+
+
+def test_lifted_units_differ_more() -> None:
+    """Levels times 1.5: between 4 to 9, within 2 to 3: (4 + 2 / 2) / 5 + (9 + 3 / 2) / 7."""
+    spread = Spread(mean=1.0, between=4.0, within=2.0)
+    sizes = {"days": 2, "before": 0, "control": 5, "treated": 7}
+    assert standard_error(spread, 0.5, **sizes) == pytest.approx(np.sqrt(1 + 1.5))
 
 
 def test_strata_by_size_hold_neighbours_in_sales() -> None:

@@ -38,9 +38,10 @@ def checks_of(table: UnitTable, *, share: float) -> list[Check]:
     """
     assert table.treated is not None
     treated = table.treated
-    units = [int((~treated).sum()), int(treated.sum())]
-    ratio = stats.chisquare(units, np.array([1 - share, share]) * sum(units))
-    found = [Check("units", *units, p_value=float(ratio.pvalue))]
+    control, treatment = int((~treated).sum()), int(treated.sum())
+    planned = np.array([1 - share, share]) * len(treated)
+    ratio = stats.chisquare([control, treatment], planned)
+    found = [Check("units", control, treatment, float(ratio.pvalue))]
     found.append(_alike("exposure", table.exposure.sum(axis=1), treated))
     if table.before is not None:
         found.append(_alike("earlier orders a day", table.before, treated))

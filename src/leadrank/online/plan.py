@@ -1,6 +1,7 @@
 """The plan of a test: who gets what, for how long, and the uplift it could see."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,13 @@ from numpy.typing import NDArray
 
 from leadrank.errors import UserError
 from leadrank.online.assignment import assign
-from leadrank.online.power import Spread, smallest_uplift, spread_of, standard_error
+from leadrank.online.power import (
+    Spread,
+    needed_ratio,
+    smallest_lift,
+    spread_of,
+    standard_error,
+)
 from leadrank.online.sequential import (
     always_valid_multiplier,
     spending_multipliers,
@@ -58,16 +65,20 @@ class Plan:
         return len(self.unit) - 2 - (len(set(self.stratum)) - 1) - 1
 
     def smallest(self, days: int, *, cuped: bool, critical: float | None = None) -> float:
-        """Relative uplift found with 80 % power in a test of so many days, lag included."""
+        """Relative uplift found with 80 % power in a test of so many days, lag included.
+
+        Infinite where so few units differ so much that no uplift would be.
+        """
         treated = int(self.treated.sum())
-        se = standard_error(
+        error = partial(
+            standard_error,
             self.spread,
             days=days - self.lag_days,
             before=self.before_days if cuped else 0,
             control=len(self.unit) - treated,
             treated=treated,
         )
-        return smallest_uplift(se, self.dof, critical=critical) / self.spread.mean
+        return smallest_lift(error, self.spread.mean, needed_ratio(self.dof, critical=critical))
 
 
 def design(
@@ -194,5 +205,6 @@ def _smallest_line(plan: Plan, days: int) -> str:
     ]
     widths = (12, 12, 12, 14)
     return f"{days:>8}" + "".join(
-        f"{f'{x:.1%}':>{w}}" for x, w in zip(found, widths, strict=True)
+        f"{f'{x:.1%}' if np.isfinite(x) else 'none':>{w}}"
+        for x, w in zip(found, widths, strict=True)
     )

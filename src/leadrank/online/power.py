@@ -1,5 +1,6 @@
 """How large an uplift a test could see, from how units differed in their history."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,14 @@ class Spread:
         """Share of a unit-day's variance that stays with the unit."""
         total = self.between + self.within
         return self.between / total if total > 0 else 0.0
+
+    def lifted(self, lift: float) -> "Spread":
+        """Of units whose levels are all multiplied by 1 + lift, their days as in Poisson's law.
+
+        mean and within grow with 1 + lift, between with its square.
+        """
+        factor = 1 + lift
+        return Spread(self.mean * factor, self.between * factor**2, self.within * factor)
 
     def of_mean(self, days: int) -> float:
         """Variance of a unit's mean over so many days: between + within / days."""
@@ -90,11 +99,17 @@ def _stratum_means(value: Floats, code: NDArray[np.int64], strata: int) -> Float
 
 
 def standard_error(
-    spread: Spread, *, days: int, before: int, control: int, treated: int
+    spread: Spread, lift: float, *, days: int, before: int, control: int, treated: int
 ) -> float:
-    """Of the uplift in orders per unit-day, after CUPED with `before` earlier days."""
-    variance = spread.of_mean(days) * spread.kept(days, before)
-    return float(np.sqrt(variance * (1 / control + 1 / treated)))
+    """Of an uplift of `lift` times the mean, in orders per unit-day.
+
+    After CUPED with `before` earlier days:
+
+    sqrt(kept (Var(control) / control + Var(treated) / treated)); units that the treatment lifts
+    also differ more.
+    """
+    arms = spread.of_mean(days) / control + spread.lifted(lift).of_mean(days) / treated
+    return float(np.sqrt(spread.kept(days, before) * arms))
 
 
 def power(uplift: float, se: float, dof: float, *, critical: float | None = None) -> float:
@@ -107,10 +122,8 @@ def power(uplift: float, se: float, dof: float, *, critical: float | None = None
     return float(stats.nct.sf(c, dof, ratio) + stats.nct.cdf(-c, dof, ratio))
 
 
-def smallest_uplift(
-    se: float, dof: float, *, wanted: float = 0.8, critical: float | None = None
-) -> float:
-    """The uplift that is found with the wanted power, in the unit of `se`."""
+def needed_ratio(dof: float, *, wanted: float = 0.8, critical: float | None = None) -> float:
+    """The uplift that is found with the wanted power, in standard errors."""
 
     def short(ratio: float) -> float:
         return power(ratio, 1.0, dof, critical=critical) - wanted
@@ -119,4 +132,22 @@ def smallest_uplift(
     high = 1.0
     while short(high) < 0:
         high += 1.0
-    return float(se * optimize.brentq(short, high - 1.0, high))
+    return float(optimize.brentq(short, high - 1.0, high))
+
+
+def smallest_lift(error: Callable[[float], float], mean: float, ratio: float) -> float:
+    """The relative uplift that is `ratio` of its standard errors; infinite if none is.
+
+    Solves `lift mean = ratio error(lift)`.
+
+    Args:
+        error: standard error of the uplift in orders per unit-day, given the relative uplift.
+        mean: orders per unit-day without the treatment.
+        ratio: standard errors that it takes.
+    """
+
+    def over(lift: float) -> float:
+        return lift * mean - ratio * error(lift)
+
+    high = next((high for high in 2.0 ** np.arange(10) if over(high) > 0), None)
+    return np.inf if high is None else float(optimize.brentq(over, 0.0, high))

@@ -182,7 +182,8 @@ def _calendar(day: pl.Series) -> pl.Series:
     if day.dtype == pl.Datetime:
         day = day.dt.date()
     if day.dtype == pl.Date:
-        return pl.date_range(day.min(), day.max(), eager=True)
+        return pl.select(pl.date_range(pl.lit(day).min(), pl.lit(day).max())).to_series()
     if not day.dtype.is_integer():
         raise UserError(f"day: expected dates (2024-05-31) or whole numbers, came {day.dtype}")
-    return pl.int_range(day.min(), day.max() + 1, eager=True).cast(day.dtype)
+    whole = pl.int_range(pl.lit(day).min(), pl.lit(day).max() + 1)
+    return pl.select(whole).to_series().cast(day.dtype)

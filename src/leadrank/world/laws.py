@@ -6,6 +6,7 @@ the same laws. Every law is elementwise over leads.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.integer]
@@ -64,7 +65,7 @@ def gain(lift: Floats, skill: Floats, ahead: Floats, fatigue: Floats) -> Floats:
 
 def chance(log_odds: Floats) -> Floats:
     """Chance of an event within a day at these log-odds: 1 / (1 + exp(-log_odds))."""
-    return 1 / (1 + np.exp(-log_odds))
+    return expit(log_odds)
 
 
 def gone_log_odds(base: float, trust: Floats, momentum: Floats, ahead: Floats) -> Floats:
