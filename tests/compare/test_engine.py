@@ -147,7 +147,10 @@ def test_a_run_of_fit_is_one_more_system(engine_of, tmp_path):
     run.mkdir()
     rows = engine.test.with_columns(score=pl.lit(0.5), probability=pl.lit(0.25))
     rows.reverse().write_parquet(run / "predictions.parquet")
-    metrics = {"seed": 3, "git": "abc", "command": "leadrank fit", "seconds": {"train": 60.0}}
+    metrics = {
+        "seed": 3, "git": "abc", "command": "leadrank fit", "seconds": {"train": 60.0},
+        "data_fingerprint": engine.study.table.fingerprint,
+    }  # fmt: skip
     (run / "metrics.json").write_text(json.dumps(metrics))
     engine.take_run("lora", run)
     (result,) = engine.results()
@@ -155,6 +158,10 @@ def test_a_run_of_fit_is_one_more_system(engine_of, tmp_path):
     assert (result.scores["label"] == engine.test["label"]).all()
     rows[1:].write_parquet(run / "predictions.parquet")
     with pytest.raises(UserError, match="test rows are not"):
+        engine.take_run("lora", run)
+    rows.write_parquet(run / "predictions.parquet")
+    (run / "metrics.json").write_text(json.dumps(metrics | {"data_fingerprint": "other"}))
+    with pytest.raises(UserError, match="its data or"):
         engine.take_run("lora", run)
 
 

@@ -1,12 +1,16 @@
 """The joint loss of each preset equals a float64 reference that goes pair by pair.
 
 Both start from the same up-cast scores: what bfloat16 already lost is not the loss's error.
+The Yes/No answer has its reference in tests/model/test_heads_in_training, the gate on tiers its
+own in tests/model/test_tier_gate.
 """
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from slow_preference import (
     COLUMNS,
     OPTIONAL,
@@ -28,13 +32,22 @@ from leadrank.preference import (
 from leadrank.preference.settings import PreferenceSettings
 
 FUNNEL = Funnel(("call", "visit", "drive", "lock"), True, 30, ("clicks", "minutes"), True, True)
-RELEASED = LossSettings(over="present", reduction="released", inverse_rate=False)
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+
+def preset(name, **preference):
+    """The settings of pairs and losses as the experiment file has them, over the base's."""
+    layers = [yaml.safe_load((EXPERIMENTS / f"{n}.yaml").read_text()) for n in ("base", name)]
+    models = [layer["model"] for layer in layers]
+    found = {part: {k: v for m in models for k, v in m.get(part, {}).items()}
+             for part in ("preference", "loss")}  # fmt: skip
+    return PreferenceSettings(**found["preference"] | preference), LossSettings(**found["loss"])
+
+
 PRESETS = {
-    "hpro_paper": (PreferenceSettings(scheme="paper"), LossSettings()),
-    "hpro_released_code": (PreferenceSettings(scheme="orders"), RELEASED),
-    "hpro_released_code, with stages": (PreferenceSettings(scheme="released_code"), RELEASED),
-    "asllr": (PreferenceSettings(scheme="paper"), LossSettings(preference=0.0)),
-    "hpro": (PreferenceSettings(scheme="paper", per_winner=True), LossSettings()),
+    **{name: preset(name) for name in ("hpro_paper", "hpro_released_code", "asllr", "hpro")},
+    "hpro_released_code, with stages": preset("hpro_released_code", scheme="released_code"),
+    "hpro, per winner": preset("hpro", per_winner=True),
 }
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import psutil
 import pytest
 
 from leadrank.errors import UserError
+from leadrank.training import sweep as runner
 from leadrank.training.sweep import Sweep, draw, run_sweep
 from leadrank.training.sweep_file import load_sweep
 from leadrank.training.sweep_trial import Trial, _end_orphan, read_trials
@@ -74,6 +77,15 @@ def test_what_the_user_must_mend_ends_the_sweep_and_is_run_again(sweep_file, wor
     assert [trial.exit_code for trial in read_trials(sweep.folder)] == [2, 2]
     (workshop / "mistaken").unlink()
     assert [trial.value for trial in run_sweep(sweep)] == [0.5, 0.5, 0.75]
+
+
+def test_mistakes_of_their_own_end_nothing():
+    """Two combinations that are wrong for different reasons say nothing of the others."""
+    wrong = [Trial(n, {}, "failed", exit_code=2, error=f"first\nloss: {n}") for n in (0, 1)]
+    runner._check_mistakes(SimpleNamespace(folder="runs/sweep"), wrong)
+    alike = [replace(trial, error="leads.csv: no such file") for trial in wrong]
+    with pytest.raises(UserError, match="no such file"):
+        runner._check_mistakes(SimpleNamespace(folder="runs/sweep"), alike)
 
 
 def test_a_mistake_in_one_value_ends_nothing(sweep_file, workshop):

@@ -13,7 +13,7 @@ from leadrank.compare.engine import Engine, load_systems, system_names
 from leadrank.compare.measure import DRAWS
 from leadrank.compare.presets import read_experiment
 from leadrank.compare.report import write_report
-from leadrank.compare.results import read_result
+from leadrank.compare.results import TABLES, read_result
 from leadrank.compare.study import Study, open_study
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
@@ -97,6 +97,8 @@ def _named_run(word: str) -> tuple[str, Path]:
             f"--run {word}: expected NAME=FOLDER, e.g. lora_hpro=runs/hpro-raop/latest, with a "
             "name of letters, digits and _"
         )
+    if name in (*system_names(), *TABLES):
+        raise UserError(f"--run {word}: {name} is a name of its own here; give the run another")
     return name, Path(folder)
 
 

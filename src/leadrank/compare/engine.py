@@ -96,14 +96,14 @@ class Engine:
         """Takes a finished run's test scores in as a system; UserError where rows differ."""
         run = load_run(folder)
         metrics, scored = run.metrics, run.predictions.sort("row_id")
-        same = all(
+        same = metrics["data_fingerprint"] == self.study.table.fingerprint and all(
             scored[column].cast(pl.Int64).equals(self.test[column].cast(pl.Int64))
             for column in ("row_id", "label")
         )
         if not same:
             raise UserError(
-                f"{folder}: its {scored.height:,} test rows are not the {self.test.height:,} "
-                "of this comparison; give a run of the same CRM file and data"
+                f"{folder}: its data or {scored.height:,} test rows are not the "
+                f"{self.test.height:,} of this comparison; give a run of the same CRM file"
             )
         seconds = sum(metrics.get("seconds", {}).values())
         made = {"seed": int(metrics["seed"]), "seconds": seconds, "logit": True, "chosen": {}}

@@ -58,8 +58,8 @@ def load_preset(study: Study, name: str) -> Preset:
     """The experiment `name` on a study's table and frozen trunk.
 
     Every preset gets the study's base, layers and longest prompt. On frozen vectors there is
-    nothing for adapters or the Yes/No answer to train, so both are off. UserError where there
-    is no such file.
+    nothing for adapters or the Yes/No answer to train, so both are off; rates follow the run's
+    own steps in all. UserError where there is no such file.
     """
     file, base = study.experiments / f"{name}.yaml", study.experiments / "base.yaml"
     for one in (base, file):
@@ -72,6 +72,8 @@ def load_preset(study: Study, name: str) -> Preset:
         f"--model.encoder.quantisation={encoder.quantisation}",
         "--model.encoder.adapt=none",
         "--model.loss.yes_no=0",
+        # A warm-up of 4,000 steps on a small table would give a preset no tuning at all.
+        "--model.optimiser.schedule=scaled",
         f"--data.crm={data.crm.path}",
         f"--data.root={data.root}",
         f"--data.prompt.max_tokens={data.prompt.max_tokens}",

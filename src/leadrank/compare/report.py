@@ -22,7 +22,10 @@ TERMS = (
     "Systems with an LLM read the frozen trunk's vectors, computed once: they train heads, so "
     "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Each has "
     "three rates of the head, one chosen at the first seed by average precision, up to 20 "
-    "epochs, and prompts of at most as many tokens as the others."
+    "epochs on one schedule, and prompts of at most as many tokens as the others. Separate "
+    "heads share nothing but the trunk, so in hpro_paper and hpro_released_code pairs do not "
+    "reach the ranking here: only a LoRA run shows what they do. Systems without an LLM choose "
+    "among eight settings by log loss (lambdarank: by average precision)."
 )
 
 

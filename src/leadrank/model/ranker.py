@@ -151,16 +151,19 @@ class LeadRanker(L.LightningModule):
             device = self.trainer.strategy.root_device
             features = data.field_features
             self.build(data.funnel, features.width, features.cross_columns(), device)
-            if self._pairs_train_nothing and self.trainer.is_global_zero:
+            if self._pairs_rank_nothing and self.trainer.is_global_zero:
                 print(
-                    "pairs: they train nothing here, as train_pairwise: false freezes their "
-                    "head and adapt: none what is below it"
+                    "pairs: they change no ranking here, as adapt: none freezes all that the "
+                    "separate heads share"
                 )
 
     @property
-    def _pairs_train_nothing(self) -> bool:
-        frozen = not self.head_settings.train_pairwise and self.encoder_settings.adapt == "none"
-        return frozen and self.loss_settings.preference > 0
+    def _pairs_rank_nothing(self) -> bool:
+        """Whether no weight that the pairs train is one that ranks."""
+        head = self.head_settings
+        apart = head.kind == "separate" and head.rank_by != "pairwise"
+        frozen = self.encoder_settings.adapt == "none"
+        return apart and frozen and self.loss_settings.preference > 0
 
     def _check_fields_are_read(self, data: Any) -> None:
         written = data.tokens.template.fields == "all"

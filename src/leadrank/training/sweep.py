@@ -109,6 +109,9 @@ def _check_mistakes(sweep: Sweep, done: Sequence[Trial]) -> None:
     """UserError where the user's mistake ended the first trials: it will end all others."""
     if len(done) < MISTAKES or any(trial.exit_code != MISTAKE for trial in done):
         return
+    # Two combinations that are wrong for reasons of their own say nothing of the others.
+    if len({trial.error.splitlines()[-1] for trial in done}) > 1:
+        return
     raise UserError(
         f"{sweep.folder}: the first {len(done)} trials ended with exit code {MISTAKE}, a "
         f"mistake that the others would repeat; the last one said\n{done[-1].error}\n"
