@@ -136,6 +136,25 @@ class SmallRun(NamedTuple):
         return SmallCrm(self.crm, self.root)
 
 
+@pytest.fixture
+def data_of() -> Callable[..., Any]:
+    """The data module of a small CRM."""
+    # Imported here: tests/preference checks shapes of what is not imported before it.
+    from leadrank import LeadDataModule
+    from leadrank.text import PromptTemplate
+    from leadrank.training.sampler import SamplerSettings
+
+    def build(small: Any, **settings: Any) -> Any:
+        chosen = {
+            "prompt": PromptTemplate(max_tokens=64),
+            "sampler": SamplerSettings(batch_size=16, negatives_per_order=1.0),
+            **settings,
+        }
+        return LeadDataModule(str(small.crm), str(small.root), **chosen)
+
+    return build
+
+
 @pytest.fixture(scope="session")
 def small_run(
     tmp_path_factory: pytest.TempPathFactory,
