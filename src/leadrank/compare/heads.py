@@ -41,12 +41,13 @@ EXPECTED = (
 class Ready:
     """A preset on a study: its data with vectors and wide scores, and the probe it starts as.
 
-    The probe is None where the head starts at random.
+    The probe, and its logits [rows], are None where the head starts at random.
     """
 
     preset: Preset
     data: LeadDataModule
-    probe: Probe | None
+    probe: Probe | None = None
+    probe_score: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,19 @@ def _prepare(study: Study, preset: Preset) -> Ready:
     data.tokens, frozen = study.trunk.read(data, preset.ranker.encoder_settings)
     data.rows.frozen = frozen
     if head.start == "random" and not head.wide:
-        return Ready(preset, data, None)
+        return Ready(preset, data)
     with contextlib.redirect_stdout(io.StringIO()):
         data.setup("fit")  # what training rows weigh
     fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
     read = fields if head.fields else fields[:, :0]
-    probe = fit_on_train(data, frozen.vectors(), read, ngrams if head.wide else ngrams[:, :0])
+    inputs = frozen.vectors(), read, ngrams if head.wide else ngrams[:, :0]
+    probe = fit_on_train(data, *inputs)
     if probe.ngram_weight.any():
         wide = WideBranch(data.ngrams, probe.ngram_weight)
         data.rows.wide = torch.from_numpy(wide.score(data.table.rows))
-    return Ready(preset, data, probe if head.start == "probe" else None)
+    if head.start == "random":
+        return Ready(preset, data)
+    return Ready(preset, data, probe, probe.score(*inputs).astype(np.float64))
 
 
 def fit_head(study: Study, head: Ready, seed: int, rate: float) -> Fitted:

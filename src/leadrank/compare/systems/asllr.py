@@ -16,7 +16,7 @@ LLM = True
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:
-    """Scores of the head that learned fastest on validation, of the learning rates tried."""
+    """Logits of the head whose rate did best by average precision on validation."""
     return fit_preset(study, "asllr", seed)
 
 

@@ -17,8 +17,9 @@ def fit_and_score(study: Study, seed: int) -> Scored:
     """Log-odds; penalties chosen by cross-validation over the training leads."""
     head = ready(study, "pointwise")
     assert head.probe is not None
+    assert head.probe_score is not None
     rows = study.scored_positions()
-    score = np.full(len(study.fields), np.nan)
-    score[rows] = head.probe.score(study.vectors, study.fields, study.ngrams)[rows]
+    score = np.full_like(head.probe_score, np.nan)
+    score[rows] = head.probe_score[rows]
     penalties = {name: str(value) for name, value in head.probe.penalties._asdict().items()}
     return Scored(score, {"penalties": penalties}, logit=True)
