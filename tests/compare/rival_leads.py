@@ -43,7 +43,7 @@ CRM: dict[str, Any] = {
     "forbidden": ["visited_at", "drove_at", "ordered_at"],
     "split": {"kind": "time", "test": 0.3, "validation": 0.2},
 }
-LEADS = 480
+LEADS = 800
 START = datetime(2024, 1, 1, 9)
 KEEN = ("Please send the contract.", "I want to order this week.", "When can I pick it up?")
 COOL = ("Just looking around.", "Only comparing prices.", "Not before next year.")

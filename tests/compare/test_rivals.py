@@ -99,7 +99,7 @@ def test_ranks_unseen_leads_by_the_planted_signal(
     assert np.isfinite(found[asked]).all()
     assert np.isnan(np.delete(found, asked)).all()
     test = truth["position"].to_numpy()
-    assert roc_auc_score(truth["label"].to_numpy(), found[test]) > 0.65
+    assert roc_auc_score(truth["label"].to_numpy(), found[test]) > 0.68
 
 
 @pytest.mark.parametrize("name", RIVALS)
@@ -159,7 +159,7 @@ def test_a_network_learns_from_numbers_alone(name: str, tmp_path: Path, base: st
     numeric = [{"column": "visits", "name": "visits"}]
     study, test = study_of(tmp_path, leads(), base, fields={"numeric": numeric})
     found = system(name).fit_and_score(study, 0).score[test["position"].to_numpy()]
-    assert roc_auc_score(test["label"].to_numpy(), found) > 0.65
+    assert roc_auc_score(test["label"].to_numpy(), found) > 0.68
 
 
 def test_a_rival_says_what_it_is(study: Study) -> None:
