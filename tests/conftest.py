@@ -8,10 +8,30 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
 import yaml
+from jaxtyping import install_import_hook
 
-from leadrank.model.base_model import EMBEDDED, EMBEDDED_SHA256, cache_folder
+# On shared cores a millisecond may take a second; how long a test took is not its result.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
+
+
+def _checked_modules() -> list[str]:
+    """Modules with shapes in their signatures; the others check what users write themselves."""
+    files = sorted(Path(__file__).parent.parent.glob("src/leadrank/preference/*.py"))
+    return [
+        f"leadrank.preference.{file.stem}"
+        for file in files
+        if "from jaxtyping import" in file.read_text("utf-8")
+    ]
+
+
+# Before anything of leadrank is imported: the hook changes modules as they are loaded.
+install_import_hook(_checked_modules(), "beartype.beartype")
+
+from leadrank.model.base_model import EMBEDDED, EMBEDDED_SHA256, cache_folder  # noqa: E402
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 BASE_FOLDER = f"{EMBEDDED}-{EMBEDDED_SHA256[:12]}"
