@@ -7,6 +7,10 @@ import polars as pl
 import pytest
 
 from leadrank.cli import main
+from leadrank.cli.abtest import simulate_parser
+from leadrank.cli.abtest_sizes import with_sizes, world_settings
+from leadrank.world.dealership import Dealership
+from leadrank.world.policies import recency
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,17 @@ def test_design_then_analyse(
         (["analyse", "HISTORY"], "no column arm"),
         (["simulate", "--treatment", "recensy"], "did you mean 'recency'"),
         (["simulate", "--treatment", "scorecard", "--unit", "lead"], "counted twice"),
-        (["simulate", "--treatment", "scorecard", "--units", "6"], "a multiple of 4"),
+        (["simulate", "--treatment", "scorecard", "--stores", "1"], "expected 2 or more"),
+        (["simulate", "--treatment", "scorecard", "--stores", "3", "--unit", "store"],
+         "expected 4 or more"),
+        (["simulate", "--treatment", "scorecard", "--leads-per-rep", "0"], "more than 0"),
+        (["simulate", "--treatment", "scorecard", "--days", "9", "--skip-days", "9"], "0 to 8"),
+        (["simulate", "--treatment", "scorecard", "--before", "0"], "1 or more"),
+        (["simulate", "--treatment", "scorecard", "--seed", "-1"], "0 or more"),
+        (["simulate", "--treatment", "scorecard", "--out", "x.jpg"], "ends in .png"),
+        (["simulate", "--treatment", "recency", "--control", "lightgbm"], "as --treatment"),
+        (["simulate", "--treatment", "lightgbm", "--stores", "2", "--before", "31", "--smoke"],
+         "a larger --before, or more --stores"),
     ],
 )  # fmt: skip
 def test_a_users_mistake_is_said_in_a_sentence(
@@ -70,12 +84,46 @@ def test_simulate_prints_the_test_beside_the_truth(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = tmp_path / "curves.png"
-    words = ["--units", "8", "--days", "40", "--before", "10", "--replays", "20", "--seed", "1"]
+    words = ["--stores", "2", "--days", "40", "--before", "10", "--replays", "20"]
     command = ["abtest", "simulate", "--treatment", "scorecard", "--control", "recency"]
-    assert main([*command, *words, "--out", str(picture)]) == 0
+    assert main([*command, *words, "--seed", "1", "--out", str(picture)]) == 0
     printed = capsys.readouterr().out
     assert "the truth, which only a simulated world has" in printed
     assert "of 20 other assignments" in " ".join(printed.split())
     lines = [line for line in printed.splitlines() if str(picture) not in line]
     assert max(map(len, lines)) <= 80
     assert picture.stat().st_size > 10_000
+
+
+def test_the_cheap_model_learns_in_the_days_before(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["abtest", "simulate", "--treatment", "lightgbm", "--smoke"]) == 0
+    printed = capsys.readouterr().out
+    assert "lightgbm against recency, seed 0" in printed
+    assert "14 days counted of 14 planned" in printed
+
+
+def test_more_leads_for_the_same_reps_sell_more_cars() -> None:
+    def sold(leads_per_rep: float) -> tuple[int, int]:
+        words = ["--treatment", "recency", "--stores", "3", "--days", "20", "--before", "1"]
+        words += ["--leads-per-rep", str(leads_per_rep)]
+        sized = with_sizes(simulate_parser().parse_args(words))
+        world = Dealership(world_settings(sized), 0, snapshots=False).run(21, recency)
+        return len(world.staff), len(world.log.read("orders")["lead"])
+
+    (reps, few), (same, many) = sold(1.0), sold(4.0)
+    assert reps == same == 12
+    assert many > 1.5 * few
+
+
+def test_totals_of_a_whole_test_have_no_days_to_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "totals.csv"
+    arm = ["control", "treatment"] * 4
+    pl.DataFrame({"unit": range(8), "arm": arm, "orders": range(3, 11)}).write_csv(table)
+    assert main(["abtest", "analyse", str(table), "--days", "132"]) == 2
+    assert "no column day" in capsys.readouterr().err
+    assert main(["abtest", "analyse", str(table)]) == 0
+    printed = capsys.readouterr().out
+    assert "one row a unit" in printed
+    assert "and day" not in printed

@@ -118,6 +118,20 @@ def test_the_printed_result_fits_80_columns() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"skip_days": -1}, "--skip-days must be 0 or more"),
+        ({"looks": 0}, "--looks 1 or more"),
+        ({"share": 1.0}, "above 0 and below 1"),
+        ({"planned_days": 20, "skip_days": 20}, "132 days, 20 were planned, 20 are skipped"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        analyse(a_test(), **settings)
+
+
+@pytest.mark.parametrize(
     ("skip", "message"), [(132, "none is left to count"), (131, "no order in the counted")]
 )
 def test_what_cannot_be_analysed_is_refused(skip: int, message: str) -> None:

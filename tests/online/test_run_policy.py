@@ -29,7 +29,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPolicy:
     policy = object.__new__(RunPolicy)
     policy.saved = SimpleNamespace(crm=load_crm_file(tmp_path / "crm.yaml"))
     policy.score = np.full(300, np.nan)
-    policy.scored = policy.unusable = 0
+    policy.scored, policy.unusable, policy.seconds = 0, 0, 0.0
     return policy
 
 

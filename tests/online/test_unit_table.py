@@ -57,6 +57,8 @@ def test_columns_may_have_other_names() -> None:
         (ROWS.with_columns(unit=pl.lit(1)), "units with more than one arm: 1"),
         (ROWS.with_columns(before=pl.Series([1, 2, 3, 1])), "more than one before: 1"),
         (ROWS.with_columns(day=pl.Series([1.5, 2.5, 3.5, 4.5])), "day: expected dates"),
+        (ROWS.with_columns(day=pl.Series([20240501, 20240502, 20240503, 20240504])),
+         "looks like a date without hyphens"),
         (ROWS.head(0), "no rows"),
     ],
 )  # fmt: skip

@@ -123,6 +123,11 @@ def _analyse(words: list[str]) -> int:
     _column_argument(parser)
     chosen = parser.parse_args(words)
     rows, columns = read_rows(chosen.table), _columns(chosen.column)
+    if chosen.days is not None and columns.get("day", "day") not in rows.columns:
+        raise UserError(
+            f"{chosen.table}: no column day, so these are the totals of a whole test: leave "
+            "--days out, or say with --column day=COLUMN which one is meant"
+        )
     notes: list[str] = []
     if chosen.plan is not None:
         unit, arm = columns.get("unit", "unit"), columns.get("arm", "arm")
@@ -136,21 +141,34 @@ def _analyse(words: list[str]) -> int:
     return 0
 
 
-def _simulate(words: list[str]) -> int:
-    from leadrank.cli.abtest_simulate import run_simulate
-
+def simulate_parser() -> argparse.ArgumentParser:
+    """The flags of `leadrank abtest simulate`."""
     parser = _parser("simulate")
     parser.add_argument(
         "--treatment", required=True, help="recency, scorecard, ..., or folder of a run"
     )
     parser.add_argument("--control", default="recency", help="likewise")
     parser.add_argument("--unit", choices=UNITS, default="rep", help="what is randomised")
-    parser.add_argument("--units", type=int, default=40, help="how many reps or stores")
-    parser.add_argument("--days", type=int, default=132, help="length of the test")
-    parser.add_argument("--before", type=int, default=60, help="days before it, for CUPED")
+    parser.add_argument(
+        "--stores", type=int, help="of 4 reps; default 100, or 5 where a run reads the leads"
+    )
+    parser.add_argument(
+        "--leads-per-rep", type=float, default=1.5, help="new ones a day; default %(default)s"
+    )
+    parser.add_argument("--days", type=int, help="length of the test; default 132")
+    parser.add_argument("--before", type=int, help="days before it, for CUPED; default 60")
     parser.add_argument("--skip-days", type=int, default=0, help="first days not counted")
     parser.add_argument("--seed", type=int, default=0, help="of the world and the assignment")
-    parser.add_argument("--replays", type=int, default=500, help="other assignments, for power")
+    parser.add_argument(
+        "--replays", type=int, help="other assignments, for the power; default 500"
+    )
+    parser.add_argument("--smoke", action="store_true", help="few stores, 14 days")
     parser.add_argument("--out", type=Path, help="picture of both curves, .png")
     parser.add_argument("--base", help="folder of a run's base model, if it has moved")
-    return run_simulate(parser.parse_args(words))
+    return parser
+
+
+def _simulate(words: list[str]) -> int:
+    from leadrank.cli.abtest_simulate import run_simulate
+
+    return run_simulate(simulate_parser().parse_args(words))

@@ -21,7 +21,7 @@ from leadrank.world.settings import HORIZON_DAYS
 FEWEST_ORDERS = 20
 SETTINGS = {
     "objective": "binary", "num_leaves": 8, "min_data_in_leaf": 40, "learning_rate": 0.05,
-    "num_threads": 2, "deterministic": True, "seed": 0, "verbose": -1,
+    "num_threads": 1, "deterministic": True, "seed": 0, "verbose": -1,
 }  # fmt: skip
 TREES = 150
 
@@ -54,7 +54,7 @@ def columns_policy(world: Dealership) -> ColumnsPolicy:
         raise UserError(
             f"lightgbm: {label.sum()} orders among the {len(lead):,} mornings that are "
             f"{HORIZON_DAYS} days old when the test begins; expected {FEWEST_ORDERS} or more: "
-            "give a larger --before, or more --units"
+            "give a larger --before, or more --stores"
         )
     rows = crm_rows(world, lead, day)
     kinds = {

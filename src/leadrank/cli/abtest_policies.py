@@ -3,6 +3,7 @@
 It lies here because it joins floors: the world that is scored, and the model that scores it.
 """
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,11 +36,18 @@ NAMED: dict[str, Policy] = {
 LIGHTGBM = "lightgbm"
 #: See the hidden state: how much an order of calls can be worth at all.
 YARDSTICKS = ("true_effect", "true_probability")
+#: Leads that a run reads before the days begin.
+TRIED = 8
+
+
+def is_named(name: str) -> bool:
+    """Whether the policy needs no run."""
+    return name in NAMED or name in YARDSTICKS or name == LIGHTGBM
 
 
 def check_policy(name: str) -> None:
     """Raises UserError for what is neither a named policy, a yardstick, nor a run's folder."""
-    if name in NAMED or name in YARDSTICKS or name == LIGHTGBM:
+    if is_named(name):
         return
     if Path(name).is_dir():
         from leadrank.training.run_folder import load_run
@@ -68,12 +76,24 @@ def policy_of(name: str, world: Dealership, *, base: str | None) -> Policy:
     return RunPolicy(Path(name), leads=world.settings.leads, base=base)
 
 
+def try_policy(name: str, world: Dealership, *, base: str | None) -> None:
+    """Let a run read a few leads of this morning; other policies need no trial.
+
+    Raises UserError where it cannot, which else would be found after the days before the test.
+    """
+    if not is_named(name):
+        view = DayView(world, world.open_leads().lead[:TRIED])
+        RunPolicy(Path(name), leads=world.settings.leads, base=base)(
+            view, np.random.default_rng(0)
+        )
+
+
 class RunPolicy:
     """A finished run scores a lead when there is a new record of it, and keeps the score.
 
     So a lead's score is of the morning after its last record; that is what a nightly job that
-    cannot afford to read everybody again does. `scored` counts readings, `unusable` rows that
-    the run's CRM file put in quarantine: those leads come last.
+    cannot afford to read everybody again does. `scored` counts readings, `seconds` what they
+    took, `unusable` rows that the run's CRM file put in quarantine: those leads come last.
     """
 
     def __init__(self, run: Path, *, leads: int, base: str | None) -> None:
@@ -84,13 +104,15 @@ class RunPolicy:
         # Unpacked once, not every morning.
         self.saved = replace(saved, model=saved.model.dense())
         self.score = np.full(leads, np.nan)
-        self.scored = self.unusable = 0
+        self.scored, self.unusable, self.seconds = 0, 0, 0.0
 
     def __call__(self, view: DayView, rng: np.random.Generator) -> NDArray:
         """A score for each open lead."""
         stale = np.flatnonzero(view.changed | np.isnan(self.score[view.lead]))
         if len(stale):
+            begun = time.monotonic()
             self.score[view.lead[stale]] = self._read(view, stale)
+            self.seconds += time.monotonic() - begun
         return self.score[view.lead]
 
     def _read(self, view: DayView, where: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,13 +7,15 @@ truth is the difference of the copies.
 """
 
 import copy
+import time
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leadrank.cli.abtest_policies import LIGHTGBM, RunPolicy, check_policy, policy_of
-from leadrank.errors import UserError
+from leadrank.cli.abtest_policies import LIGHTGBM, RunPolicy, policy_of, try_policy
+from leadrank.cli.abtest_sizes import with_sizes, world_settings
 from leadrank.online import (
     Potential,
     Replays,
@@ -24,72 +26,40 @@ from leadrank.online import (
     share_significant,
 )
 from leadrank.online.curves import online_curves
-from leadrank.online.plan import LEAD_REFUSED
 from leadrank.world.dealership import Dealership, Policy
-from leadrank.world.settings import WorldSettings
 
 
 def run_simulate(chosen: Namespace) -> int:
     """Runs the test, prints it beside the truth, and draws both curves."""
-    _check(chosen)
-    learns = chosen.treatment == LIGHTGBM
-    world = Dealership(world_settings(chosen), chosen.seed, snapshots=learns)
+    chosen, begun = with_sizes(chosen), time.monotonic()
+    settings, learns = world_settings(chosen), chosen.treatment == LIGHTGBM
+    _say(f"{chosen.stores} stores, {settings.leads:,} leads")
+    world = Dealership(settings, chosen.seed, snapshots=learns, progress=True)
+    try_policy(chosen.treatment, world, base=chosen.base)
     control = policy_of(chosen.control, world, base=chosen.base)
     _say(f"{chosen.before} days before the test, all on {chosen.control}")
     world.run(chosen.before, control, progress=True)
     potential, sold_before = run_both(
         world, control, chosen.treatment, unit=chosen.unit, days=chosen.days, base=chosen.base
     )
-    counted = potential.days(chosen.skip_days)
+    counted, names = potential.days(chosen.skip_days), _names(chosen)
     treated = assign(potential.unit, potential.stratum, salt=f"seed {chosen.seed}")
     result = analyse(counted.observed(treated), planned_days=chosen.days - chosen.skip_days)
     replays = share_significant(counted, salt=f"seed {chosen.seed} again", tests=chosen.replays)
     print(
-        f"{chosen.treatment} against {chosen.control}: {len(potential.unit)} {chosen.unit}s, "
-        f"{sold_before:,} orders in {chosen.before} days before, seed {chosen.seed}\n"
+        f"\n{names[1]} against {names[0]}, seed {chosen.seed}, "
+        f"{(time.monotonic() - begun) / 60:.1f} minutes\n"
+        f"{len(potential.unit)} {chosen.unit}s; {sold_before:,} orders in the "
+        f"{chosen.before} days before\n"
     )
     print(format_analysis(result, kind=chosen.unit))
     print(_truth(chosen, counted, replays))
     if chosen.out is not None:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        figure = online_curves(counted, treated, names=(chosen.control, chosen.treatment))
+        figure = online_curves(counted, treated, names=names, kind=chosen.unit)
         figure.savefig(chosen.out, dpi=150)
         print(f"\n{chosen.out}: orders of both arms, and the uplift as it grew")
     return 0
-
-
-def _check(chosen: Namespace) -> None:
-    if chosen.unit == "lead":
-        raise UserError(LEAD_REFUSED)
-    for name in (chosen.treatment, chosen.control):
-        check_policy(name)
-    problems = []
-    if chosen.control == LIGHTGBM:
-        problems.append(
-            "--control lightgbm: it learns from days before; give it as --treatment"
-        )
-    if chosen.units < 4:
-        problems.append(f"--units {chosen.units}: expected 4 or more, two for each arm")
-    if chosen.unit == "rep" and chosen.units % 4:
-        problems.append(f"--units {chosen.units}: a store has 4 reps; expected a multiple of 4")
-    if not 0 <= chosen.skip_days < chosen.days:
-        problems.append(f"--skip-days {chosen.skip_days}: expected 0 to {chosen.days - 1}")
-    if chosen.before < 1 or chosen.replays < 1:
-        problems.append("--before and --replays: expected 1 or more")
-    if chosen.out is not None and chosen.out.suffix != ".png":
-        problems.append(f"--out {chosen.out}: expected a name that ends in .png")
-    if problems:
-        raise UserError("\n".join(problems))
-
-
-def world_settings(chosen: Namespace) -> WorldSettings:
-    """A world with so many reps or stores, over the days before the test and its own."""
-    defaults = WorldSettings(leads=1, days=1)
-    days = chosen.before + chosen.days
-    per_unit = 1 if chosen.unit == "rep" else defaults.reps_per_store
-    reps = chosen.units * per_unit
-    leads = round(reps * defaults.new_leads_per_rep * (days + defaults.warm_up))
-    return WorldSettings(leads=leads, days=days)
 
 
 def run_both(
@@ -120,7 +90,10 @@ def run_both(
     other.run(days, policy, progress=True)
     for name, used in (("control", control), ("treatment", policy)):
         if isinstance(used, RunPolicy):
-            _say(f"{name}: {used.scored:,} readings, {used.unusable:,} unusable rows")
+            _say(
+                f"{name}: {used.scored:,} readings in {used.seconds / 60:.1f} minutes, "
+                f"{used.unusable:,} unusable rows"
+            )
     code = np.arange(len(staff)) if unit == "rep" else staff.store
     before = _by_unit(world, code, 0, start)
     potential = Potential(
@@ -144,22 +117,42 @@ def _by_unit(world: Dealership, code: NDArray, start: int, end: int) -> NDArray[
     return table
 
 
+def _names(chosen: Namespace) -> tuple[str, str]:
+    """Of control and treatment; of a run's path the last two folders."""
+    first, second = ("/".join(Path(n).parts[-2:]) for n in (chosen.control, chosen.treatment))
+    return first, second
+
+
 def _truth(chosen: Namespace, counted: Potential, replays: Replays) -> str:
     control, treatment = all_orders(counted)
+    names, (low, high) = _names(chosen), counted.uplift_interval
+    level = counted.control.mean()
     return "\n".join(
         [
             "",
             "the truth, which only a simulated world has (the same chance for both)",
-            f"  all {chosen.unit}s on {chosen.control}: {control:,.0f} orders; "
-            f"on {chosen.treatment}: {treatment:,.0f}",
+            f"  all {chosen.unit}s on {names[0]}: {control:,.0f} orders; "
+            f"on {names[1]}: {treatment:,.0f}",
             f"  true uplift {counted.uplift:+.4g} a {chosen.unit} and day, relative "
-            f"{treatment / control - 1:+.1%}",
+            f"{treatment / control - 1:+.1%};",
+            f"  of all {chosen.unit}s like these [{low / level:+.1%}, {high / level:+.1%}], by "
+            "each one's own difference",
             f"  power {replays.significant:.2f} +- {replays.margin:.2f}: the share of "
             f"{replays.tests:,} other assignments found",
             f"  significant; their intervals hold the truth in {replays.covered:.1%} and reach "
             f"+-{replays.width:.1%}",
+            f"  80 % power takes an uplift of {replays.smallest:.1%} with these "
+            f"{len(counted.unit):,} {chosen.unit}s; for the",
+            f"  true one: {_needed(replays.units, (low, high), chosen.unit)}",
         ]
     )
+
+
+def _needed(units: float, interval: tuple[float, float], kind: str) -> str:
+    """How many units a test of the true uplift needs, in two figures: no more is known."""
+    if interval[0] <= 0 <= interval[1]:
+        return f"cannot tell: all {kind}s like these may have none"
+    return f"some {float(f'{units:.2g}'):,.0f} {kind}s"
 
 
 def _say(what: str) -> None:

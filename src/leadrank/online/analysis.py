@@ -57,15 +57,11 @@ def analyse(
         notes: to be shown with the result.
 
     Raises:
-        UserError: no days left, no order, too few units, or strata that leave no comparison.
+        UserError: settings out of range, no days left, no order, too few units, or strata
+            that leave no comparison.
     """
-    length = len(table.day)
-    planned = length if planned_days is None else planned_days
-    if length <= skip_days or planned <= skip_days:
-        raise UserError(
-            f"the table has {length} days, {planned} were planned, {skip_days} are skipped: "
-            "none is left to count"
-        )
+    planned = len(table.day) if planned_days is None else planned_days
+    _check(len(table.day), planned, looks, skip_days, share)
     table, dropped = _on_duty(table.days(skip_days))
     if table.orders.sum() == 0:
         raise UserError("no order in the counted days: there is nothing to compare yet")
@@ -90,6 +86,21 @@ def analyse(
         checks=tuple(checks_of(table, share=share)),
         notes=(*notes, *table.notes, *dropped),
     )
+
+
+def _check(length: int, planned: int, looks: int, skip_days: int, share: float) -> None:
+    problems = []
+    if skip_days < 0 or looks < 1:
+        problems.append("--skip-days must be 0 or more, --looks 1 or more")
+    if not 0 < share < 1:
+        problems.append(f"--share {share}: expected the treated share, above 0 and below 1")
+    if min(length, planned) <= skip_days:
+        problems.append(
+            f"the table has {length} days, {planned} were planned, {skip_days} are skipped: "
+            "none is left to count"
+        )
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def rates(table: UnitTable) -> tuple[Floats, Floats]:
@@ -130,7 +141,9 @@ def format_analysis(result: Analysis, *, kind: str = "unit") -> str:
     assert treated is not None
     counts = [(~treated).sum(), treated.sum()]
     sold = [table.orders[~treated].sum(), table.orders[treated].sum()]
-    rate, _ = rates(table)
+    rate, exposure = rates(table)
+    # Totals of units without days on duty are orders a unit, whatever the test's length.
+    per = f"a {kind}" if (exposure == 1).all() else f"a {kind} and day"
     lines = [
         f"{len(table.day)} days counted of {result.planned_days} planned"
         if len(table.day) > 1
@@ -138,10 +151,9 @@ def format_analysis(result: Analysis, *, kind: str = "unit") -> str:
         f"{'':<22}{'control':>14}{'treatment':>14}",
         f"{f'{kind}s':<22}{counts[0]:>14}{counts[1]:>14}",
         f"{'orders':<22}{sold[0]:>14,.0f}{sold[1]:>14,.0f}",
-        f"{f'orders a {kind} and day':<22}{rate[~treated].mean():>14.4g}"
-        f"{rate[treated].mean():>14.4g}",
+        f"{f'orders {per}':<22}{rate[~treated].mean():>14.4g}{rate[treated].mean():>14.4g}",
         "",
-        f"{'95 % intervals of the uplift':<30}{f'a {kind} and day':>26}{'relative':>24}",
+        f"{'95 % intervals of the uplift':<30}{per:>26}{'relative':>24}",
         _interval_line("one look, at the planned end", effect, effect.multiplier()),
         _interval_line("the same, not adjusted", result.plain, result.plain.multiplier()),
         _interval_line(
@@ -149,7 +161,7 @@ def format_analysis(result: Analysis, *, kind: str = "unit") -> str:
         ),
         _interval_line("always valid, any look", effect, result.always_multiplier),
         "adjusted for " + (" and ".join(result.adjusted_for) or "nothing"),
-        f"uplift {effect.uplift:+.4g} a {kind} and day, relative {effect.relative:+.1%}",
+        f"uplift {effect.uplift:+.4g} {per}, relative {effect.relative:+.1%}",
         _verdict(result),
         "",
         f"{'alike in both arms?':<22}{'control':>14}{'treatment':>14}{'p':>10}",

@@ -13,7 +13,8 @@ from scipy import stats
 
 from leadrank.online.analysis import covariates_of, rates
 from leadrank.online.assignment import assign
-from leadrank.online.effect import Effect, Floats, estimate
+from leadrank.online.effect import LEVEL, Effect, Floats, estimate
+from leadrank.online.power import needed_ratio
 from leadrank.online.unit_table import UnitTable
 
 
@@ -31,6 +32,17 @@ class Potential:
     def uplift(self) -> float:
         """The truth: orders per unit-day, all on the treatment minus all on the control."""
         return float(self.treatment.mean() - self.control.mean())
+
+    @property
+    def uplift_interval(self) -> tuple[float, float]:
+        """Where the mean uplift of all units like these lies: Student's 95 % interval.
+
+        Of each unit's own difference between the two worlds, so what units differ by is no
+        noise; that is why it is far narrower than any test's.
+        """
+        own = (self.treatment - self.control).mean(axis=1)
+        half = stats.t.isf((1 - LEVEL) / 2, len(own) - 1) * stats.sem(own)
+        return float(own.mean() - half), float(own.mean() + half)
 
     def days(self, first: int) -> "Potential":
         """The days from position `first` on."""
@@ -62,7 +74,9 @@ class Replays:
     """What `tests` other assignments of the same units would have found.
 
     `significant` and `covered` are shares of them, `margin` the 95 % binomial half-width of
-    `significant`; `width` is the mean relative half-width of the interval.
+    `significant`; `width` is the mean relative half-width of the interval. `smallest` is the
+    relative uplift that would be found with 80 % power, `units` how many units such a test
+    would need to find the true one so; infinite where there is none.
     """
 
     tests: int
@@ -70,6 +84,8 @@ class Replays:
     covered: float
     margin: float
     width: float
+    smallest: float
+    units: float
 
 
 def share_significant(
@@ -81,12 +97,18 @@ def share_significant(
     found = (low > 0) | (high < 0)
     significant = float(found.mean())
     margin = stats.norm.isf(0.025) * np.sqrt(significant * (1 - significant) / tests)
+    # The variance falls with the number of units, so the error with its root.
+    ratio = needed_ratio(float(np.mean([effect.dof for effect in effects])))
+    smallest = ratio * np.mean([effect.se for effect in effects])
+    truth = abs(potential.uplift)
     return Replays(
         tests=tests,
         significant=significant,
         covered=float(((low <= potential.uplift) & (potential.uplift <= high)).mean()),
         margin=float(margin),
         width=float(((high - low) / 2).mean() / potential.control.mean()),
+        smallest=float(smallest / potential.control.mean()),
+        units=float(len(potential.unit) * (smallest / truth) ** 2) if truth else np.inf,
     )
 
 

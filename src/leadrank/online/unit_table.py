@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 ARMS = ("control", "treatment")
 #: Our names of a table's columns; `unit` and `orders` must be there.
 COLUMNS = ("unit", "arm", "orders", "day", "exposure", "before", "stratum")
+#: A whole number of days above this is a date such as 20240531.
+YEAR_1000 = 10_000_101
 
 
 @dataclass(frozen=True)
@@ -185,5 +187,7 @@ def _calendar(day: pl.Series) -> pl.Series:
         return pl.select(pl.date_range(pl.lit(day).min(), pl.lit(day).max())).to_series()
     if not day.dtype.is_integer():
         raise UserError(f"day: expected dates (2024-05-31) or whole numbers, came {day.dtype}")
+    if int(day.max()) > YEAR_1000:
+        raise UserError(f"day: {day.max()} looks like a date without hyphens; write 2024-05-31")
     whole = pl.int_range(pl.lit(day).min(), pl.lit(day).max() + 1)
     return pl.select(whole).to_series().cast(day.dtype)
