@@ -1,13 +1,20 @@
 """Systems and results made by hand, for the tests of what compares them."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from leadrank.compare.results import SCHEMA, Result
+from leadrank.compare.results import Result
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
+
+#: A result as it is measured: what lies on disk, the outcomes and the probability.
+SCHEMA = {
+    "row_id": pl.Int32, "label": pl.Int8, "weight": pl.Float32, "lead_id": pl.String,
+    "stage": pl.Int8, "group": pl.String, "seed": pl.Int8, "score": pl.Float32,
+    "probability": pl.Float32,
+}  # fmt: skip
 
 
 def by_visits(study: Study, seed: int) -> Scored:
@@ -19,12 +26,9 @@ def by_visits(study: Study, seed: int) -> Scored:
     return Scored(score, {"seed": seed})
 
 
-def system(fit: Any = by_visits, *, seeds: int = 1, **settings: Any) -> Any:
-    """What a module of `compare/systems` has."""
-    return SimpleNamespace(
-        TITLE="By visits", SEEDS=seeds, READS="fields", fit_and_score=fit,
-        settings=lambda study: settings,
-    )  # fmt: skip
+def system(fit: Any = by_visits, *, seeds: int = 1, **settings: Any) -> System:
+    """What a module of `compare/systems` declares."""
+    return System("By visits", fit, reads="fields", seeds=seeds, settings=lambda _: settings)
 
 
 def result(name: str, *scores: Any, **columns: Any) -> Result:

@@ -8,10 +8,11 @@ import pytest
 from compared import by_visits, system
 
 from leadrank.compare.engine import Engine, load_systems, system_names
-from leadrank.compare.results import SCHEMA, read_result
+from leadrank.compare.results import KEPT, read_result
 from leadrank.compare.study import Scored, open_study
 from leadrank.errors import UserError
 from leadrank.model.encoder import EncoderSettings
+from leadrank.scoring.calibration import Calibration
 
 pytestmark = pytest.mark.usefixtures("embedded_base")
 
@@ -43,7 +44,6 @@ def test_a_result_has_the_test_rows_with_their_own_outcomes(engine_of, small_crm
     engine = engine_of()
     engine.run({"visits": system(seeds=2)})
     (result,) = engine.results()
-    assert dict(result.scores.schema) == SCHEMA
     assert result.seeds == [0, 1]
     source = pl.DataFrame(small_crm.rows())
     for seed in result.seeds:
@@ -56,6 +56,9 @@ def test_a_result_has_the_test_rows_with_their_own_outcomes(engine_of, small_crm
         # The calibrator is monotone, and was fitted on other rows.
         order = rows.sort("score")
         assert (order["probability"].diff().drop_nulls() >= 0).all()
+        slope, intercept = result.record["runs"][seed]["calibration"]
+        logit = slope * rows["score"].cast(pl.Float64) + intercept
+        np.testing.assert_allclose(rows["probability"], 1 / (1 + np.exp(-logit.to_numpy())))
     assert result.record["runs"][1]["chosen"] == {"seed": 1}
 
 
@@ -91,16 +94,45 @@ def test_other_settings_are_refused_before_anything_runs_and_again_runs_anew(eng
     engine = engine_of()
     engine.run(changed, again=["visits"])
     assert counted.seeds == [0, 0]
-    assert [one.record["settings"] for one in engine.results()] == [{}, {"rate": 2}]
+    assert [one.record["settings"].get("rate") for one in engine.results()] == [None, 2]
     assert engine.results()[1].seeds == [0]
 
 
 def test_other_data_are_refused(engine_of, small_crm):
     engine_of().run({"visits": system()})
     small_crm.write([{**row, "visits": "9"} for row in small_crm.rows()])
-    for ask in (lambda e: e.run({"visits": system()}), lambda e: e.results()):
-        with pytest.raises(UserError, match="visits: made on other data"):
-            ask(engine_of())
+    with pytest.raises(UserError, match="visits: made on other data"):
+        engine_of().run({"visits": system()})
+
+
+def test_a_result_of_other_settings_that_was_not_asked_for_is_left_out_by_name(
+    engine_of, small_crm, monkeypatch
+):
+    """As when base.yaml, a grid or the data have changed, and one system is asked for."""
+    engine_of().run({"visits": system(rate=1), "other": system()})
+    known = {"visits": system(rate=2), "other": system()}
+    monkeypatch.setattr("leadrank.compare.engine.system_names", lambda: list(known))
+    monkeypatch.setattr("leadrank.compare.engine.load_systems", lambda names: dict(known))
+    engine = engine_of()
+    assert [one.name for one in engine.results()] == ["other"]
+    assert engine.left_out == {"visits": "visits: made with other settings (rate)"}
+    known.pop("other")
+    assert engine.results() == []
+    assert "other: there is no such system" in engine.left_out["other"]
+    small_crm.write([{**row, "visits": "9"} for row in small_crm.rows()])
+    known["other"] = system()
+    engine = engine_of()
+    assert engine.results() == []
+    assert "made on other data" in engine.left_out["other"]
+
+
+def test_a_results_files_hold_no_lead(engine_of, tmp_path):
+    engine = engine_of()
+    engine.run({"visits": system()})
+    table = pl.read_parquet(tmp_path / "out" / "visits.parquet")
+    assert dict(table.schema) == KEPT
+    record = (tmp_path / "out" / "visits.json").read_text("utf-8")
+    assert not any(lead in record for lead in engine.test["lead_id"])
 
 
 def test_a_system_that_fails_or_does_not_apply_does_not_stop_the_others(engine_of):
@@ -147,8 +179,12 @@ def test_a_run_of_fit_is_one_more_system(engine_of, tmp_path):
     run.mkdir()
     rows = engine.test.with_columns(score=pl.lit(0.5), probability=pl.lit(0.25))
     rows.reverse().write_parquet(run / "predictions.parquet")
+    (run / "model").mkdir()
+    Calibration(2.0, -1.0).save(run / "model" / "calibration.json")
+    (run / "model" / "model.yaml").write_text("encoder: {layers: 12}\n")
     metrics = {
-        "seed": 3, "git": "abc", "command": "leadrank fit", "seconds": {"train": 60.0},
+        "seed": 3, "git": "abc", "command": "leadrank fit --x /home/me", "selected": "probe",
+        "experiment": "hpro", "seconds": {"train": 60.0},
         "data_fingerprint": engine.study.table.fingerprint,
     }  # fmt: skip
     (run / "metrics.json").write_text(json.dumps(metrics))
@@ -156,6 +192,9 @@ def test_a_run_of_fit_is_one_more_system(engine_of, tmp_path):
     (result,) = engine.results()
     assert (result.seeds, result.seconds, result.record["git"]) == ([3], 60.0, "abc")
     assert (result.scores["label"] == engine.test["label"]).all()
+    np.testing.assert_allclose(result.scores["probability"], 0.5)  # sigmoid(2 * .5 - 1)
+    assert result.record["title"] == "lora (LoRA run, 12 layers)"
+    assert "/home/me" not in (tmp_path / "out" / "lora.json").read_text("utf-8")
     rows[1:].write_parquet(run / "predictions.parquet")
     with pytest.raises(UserError, match="test rows are not"):
         engine.take_run("lora", run)
@@ -176,9 +215,8 @@ def test_systems_are_the_modules_of_their_folder_and_each_says_what_it_is():
     names = system_names()
     presets = {"pointwise", "asllr", "hpro", "hpro_paper", "hpro_released_code", "corn"}
     assert {*presets, "probe", "lightgbm", "lightgbm_stacked"} <= set(names)
-    for name, module in load_systems(presets).items():
-        assert module.TITLE, name
-        assert module.SEEDS == 5
-        assert module.READS == "both"
+    for name, one in load_systems(presets).items():
+        assert one.title, name
+        assert (one.seeds, one.reads, one.llm) == (5, "both", True)
     with pytest.raises(UserError, match=r"no system 'hrpo'.*hpro"):
         load_systems(["hrpo"])

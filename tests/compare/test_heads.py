@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from leadrank.compare import heads
+from leadrank.compare import head_fit, heads
 from leadrank.compare.presets import load_preset, settings_of
 from leadrank.compare.study import open_study
 from leadrank.compare.systems import lightgbm_stacked, probe
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.usefixtures("embedded_base")
 
 @pytest.fixture
 def study_of(small_crm, data_of, monkeypatch):
-    monkeypatch.setattr(heads, "HEAD_RATES", (1e-3, 1e-2))
+    monkeypatch.setattr(heads, "HEAD_RATES", (1e-2,))
+    monkeypatch.setattr(heads, "TUNING_SEEDS", (0,))
 
     def build(epochs=2):
         encoder = EncoderSettings(layers=2, adapt="none", quantisation="none")
@@ -49,25 +51,49 @@ def test_a_preset_keeps_its_method_and_takes_the_comparisons_terms(study_of, nam
     assert (ranker.loss_settings.preference == 0) == (name in ("pointwise", "asllr", "corn"))
 
 
-def test_scores_are_those_of_the_best_epoch_at_the_best_rate(study_of, monkeypatch):
-    study, _ = study_of(epochs=4)
+def test_a_seeds_scores_are_those_of_its_own_fit(study_of, monkeypatch):
+    study, _ = study_of()
     fitted = []
     whole = heads.fit_head
     monkeypatch.setattr(heads, "fit_head", lambda *a: fitted.append(whole(*a)) or fitted[-1])
-    found = heads.fit_preset(study, "hpro_paper", 0)
-    assert [fit.rate for fit in fitted] == [1e-3, 1e-2]
-    best = max(fitted, key=lambda fit: fit.validation)
-    np.testing.assert_array_equal(found.score, best.score)
-    assert found.chosen["head_rate"] == best.rate
-    assert 1 <= best.epoch <= 4
-    asked = study.scored_positions()
-    assert np.isfinite(found.score[asked]).all()
-    assert np.isnan(np.delete(found.score, asked)).all()
-    # The next seed takes the rate over, and trains once, whoever asks.
-    other = heads.fit_preset(study, "hpro_paper", 1)
+    found, other = (heads.fit_preset(study, "hpro_paper", seed) for seed in (0, 1))
     heads.fit_preset(study, "hpro_paper", 1)
-    assert [fit.rate for fit in fitted[2:]] == [best.rate]
+    assert len(fitted) == 2  # the tuning's own seed, and the next one once
+    asked = study.scored_positions()
+    for scored, fit in zip((found, other), fitted, strict=True):
+        np.testing.assert_array_equal(scored.score, fit.score)
+        assert scored.chosen["best_epoch"] == fit.epoch in (1, 2)
+        assert np.isfinite(scored.score[asked]).all()
+        assert np.isnan(np.delete(scored.score, asked)).all()
     assert not np.array_equal(other.score[asked], found.score[asked])
+
+
+def test_the_rate_is_chosen_by_the_mean_over_the_seeds_of_the_tuning(monkeypatch):
+    """At seed 0 alone the slow rate would win, .9 over .8; on average it has .5."""
+    validation = {(1e-3, 0): 0.9, (1e-3, 1): 0.1, (1e-2, 0): 0.8, (1e-2, 1): 0.8}
+
+    def made_up(study, head, seed, rate):
+        return head_fit.Fitted(np.full(3, rate + seed), validation[rate, seed], 1, rate)
+
+    monkeypatch.setattr(heads, "HEAD_RATES", (1e-3, 1e-2))
+    monkeypatch.setattr(heads, "TUNING_SEEDS", (0, 1))
+    monkeypatch.setattr(heads, "fit_head", made_up)
+    monkeypatch.setattr(heads, "ready", lambda study, name: None)
+    study = SimpleNamespace(memory={})
+    found = heads.fit_preset(study, "hpro", 0)
+    assert found.chosen["head_rate"] == 1e-2
+    assert found.chosen["validation_by_rate"] == {"0.001": [0.9, 0.1], "0.01": [0.8, 0.8]}
+    np.testing.assert_array_equal(heads.fit_preset(study, "hpro", 1).score, np.full(3, 1.01))
+
+
+def test_without_an_average_precision_in_any_epoch_it_says_so(study_of, monkeypatch):
+    study, _ = study_of(epochs=1)
+    monkeypatch.setattr(head_fit, "MONITOR", "val/brier")  # any other figure, made undefined
+    monkeypatch.setattr(
+        "leadrank.preference.metrics.brier", lambda *a: torch.tensor(float("nan"))
+    )
+    with pytest.raises(UserError, match="undefined after every epoch"):
+        heads.fit_head(study, heads.ready(study, "pointwise"), 0, 1e-3)
 
 
 def test_kept_scores_measure_as_the_epoch_that_was_chosen(study_of):

@@ -85,7 +85,10 @@ def test_the_paired_table_says_better_worse_and_cannot_tell():
     scores = {"reference": same, "seer": good, "fool": -good, "twin": same}
     measured = [measure(result(name, score), draws=200) for name, score in scores.items()]
     pairs = paired(measured, measured[0])
-    page = markdown(measured, pairs, head=["# T"], against="reference", not_applicable={})
+    missing = {"not_applicable": {"a": "no text"}, "left_out": {"b": "b: other settings"}}
+    page = markdown(measured, pairs, head=["# T"], against="reference", **missing)
+    assert "- a: no text" in page
+    assert "- b: other settings" in page
     rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line[:1] == "|"}
     section = page.split("## Against Reference")[1].split("## ")[0]
     verdict = {

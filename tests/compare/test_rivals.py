@@ -117,7 +117,7 @@ def test_another_seed_changes_only_what_is_random(
 ) -> None:
     first = score(name, study, scores)
     second = system(name).fit_and_score(study, 1).score
-    assert np.array_equal(first, second, equal_nan=True) == (system(name).SEEDS == 1)
+    assert np.array_equal(first, second, equal_nan=True) == (system(name).SYSTEM.seeds == 1)
 
 
 @pytest.mark.parametrize("name", RIVALS)
@@ -164,7 +164,7 @@ def test_a_network_learns_from_numbers_alone(name: str, tmp_path: Path, base: st
 
 def test_a_rival_says_what_it_is(study: Study) -> None:
     for name in (*RIVALS, "llm_yes_no"):
-        module = system(name)
-        assert module.TITLE
-        assert module.SEEDS in (1, 5)
-        assert module.READS in ("fields", "text", "both")
+        declared = system(name).SYSTEM
+        assert declared.title
+        assert declared.seeds in (1, 5)
+        assert declared.reads in ("fields", "text", "both")

@@ -38,13 +38,17 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     for name, folder in runs.items():
         engine.take_run(name, folder)
     engine.run(systems, seeds=1 if chosen.smoke else chosen.seeds, again=again)
+    results = engine.results()
+    for why in engine.left_out.values():
+        print(f"left out: {why}")
     page = write_report(
         out,
-        engine.results(),
+        results,
         crm=study.table.crm,
         against=chosen.against,
-        command=shlex.join(["leadrank", "compare", *words]),
+        command=shlex.join(["leadrank", "compare", *map(_without_place, words)]),
         not_applicable=engine.not_applicable,
+        left_out=engine.left_out,
         draws=SMOKE_DRAWS if chosen.smoke else DRAWS,
     )
     print(page.read_text("utf-8"))
@@ -55,16 +59,16 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
 
 
 def _reference(against: str, out: Path, runs: Mapping[str, Path]) -> list[str]:
-    """The system to run so that the reference is there; none where a run or a result is it."""
-    if against in runs or read_result(out, against) is not None:
-        return []
+    """The reference, to be run or checked, if it is a system; none where it is a run."""
     known = system_names()
-    if against not in known:
+    if against in known:
+        return [against]
+    if against not in runs and read_result(out, against) is None:
         raise UserError(
             f"--against {against}: no such system{nearest(against, known)}, and no scores of "
             f"it in {out}"
         )
-    return [against]
+    return []
 
 
 def _study(chosen: Namespace, crm: Path) -> tuple[Study, pl.DataFrame]:
@@ -88,6 +92,12 @@ def _crm(experiments: Path, name: str) -> Path:
             f"{', '.join(known) or 'none'})"
         )
     return file
+
+
+def _without_place(word: str) -> str:
+    """A word without the folders above an absolute path, which name somebody's machine."""
+    name, found, value = word.rpartition("=")
+    return name + found + Path(value).name if Path(value).is_absolute() else word
 
 
 def _named_run(word: str) -> tuple[str, Path]:

@@ -5,9 +5,8 @@ import json
 import pkgutil
 import time
 import traceback
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,23 @@ import polars as pl
 import torch
 
 from leadrank.compare import systems as package
+from leadrank.compare.deciding import deciding
 from leadrank.compare.results import (
-    SCHEMA,
+    KEPT,
     Result,
     mismatches,
     read_result,
     read_results,
+    with_outcomes,
     write_result,
 )
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.preference import ranking_metrics
-from leadrank.scoring.calibration import fit_calibration
+from leadrank.scoring.calibration import Calibration, fit_calibration
+from leadrank.scoring.saved_model import CALIBRATION, read_settings
 from leadrank.training.run_folder import git_commit, load_run
 
 MOST_BYTES = 1_000_000  # of a parquet file that is to be committed
@@ -38,13 +41,13 @@ def system_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
-def load_systems(names: Iterable[str]) -> dict[str, ModuleType]:
+def load_systems(names: Iterable[str]) -> dict[str, System]:
     """Systems by name; UserError names each that there is not."""
     known = system_names()
     wrong = [f"no system {n!r}{nearest(n, known)}" for n in names if n not in known]
     if wrong:
         raise UserError("\n".join([*wrong, f"the systems: {', '.join(known)}"]))
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
+    return {n: importlib.import_module(f"{package.__name__}.{n}").SYSTEM for n in names}
 
 
 class Engine:
@@ -65,10 +68,13 @@ class Engine:
         #: Why systems could not run, by name: what the CRM lacks, or a traceback's last line.
         self.not_applicable: dict[str, str] = {}
         self.failed: dict[str, str] = {}
+        #: Why results of the folder are not measured, by name.
+        self.left_out: dict[str, str] = {}
+        self._asked: dict[str, System] = {}
 
     def run(
         self,
-        systems: dict[str, ModuleType],
+        systems: Mapping[str, System],
         *,
         seeds: int | None = None,
         again: Collection[str] = (),
@@ -79,10 +85,11 @@ class Engine:
         result in the folder was made of something else.
         """
         self._check(systems, again)
+        self._asked = {**self._asked, **systems}
         todo = [
             (name, seed)
-            for name, module in systems.items()
-            for seed in self._missing(name, module, seeds, name in again)
+            for name, system in systems.items()
+            for seed in self._missing(name, system, seeds, name in again)
         ]
         began = time.monotonic()
         for done, (name, seed) in enumerate(todo):
@@ -105,29 +112,54 @@ class Engine:
                 f"{folder}: its data or {scored.height:,} test rows are not the "
                 f"{self.test.height:,} of this comparison; give a run of the same CRM file"
             )
-        seconds = sum(metrics.get("seconds", {}).values())
-        made = {"seed": int(metrics["seed"]), "seconds": seconds, "logit": True, "chosen": {}}
-        record = {
-            **self._record(name, f"{name} (LoRA run)", "both", {"run": metrics["command"]}),
-            "llm": True,
-            "git": metrics["git"],
-            "runs": [{**made, "validation": metrics.get("validation", {})}],
+        made = {
+            "seed": int(metrics["seed"]),
+            "seconds": sum(metrics.get("seconds", {}).values()),
+            "logit": True,
+            "chosen": {"selected": metrics["selected"]},
+            "validation": metrics.get("validation", {}),
+            "calibration": _line(Calibration.load(run.model_folder / CALIBRATION)),
         }
-        block = self._block(made["seed"], scored["score"], scored["probability"])
-        write_result(self.folder, Result(name, block, record))
+        # Not its command, which names folders of one machine.
+        encoder = read_settings(run.model_folder)["encoder"]
+        settings = {"run": metrics["experiment"], "encoder": encoder}
+        title = f"{name} (LoRA run, {encoder['layers'] or 'all'} layers)"
+        record = self._record(name, title, "both", settings)
+        record |= {"llm": True, "git": metrics["git"], "runs": [made]}
+        write_result(
+            self.folder, Result(name, self._block(made["seed"], scored["score"]), record)
+        )
 
     def results(self) -> list[Result]:
-        """All results of the folder; UserError where one is of other data."""
-        found = read_results(self.folder)
-        self._refuse([line for one in found for line in self._mismatches(one, None)])
-        return found
+        """All results of the folder that can stand side by side, with the rows' outcomes.
 
-    def _check(self, systems: dict[str, ModuleType], again: Collection[str]) -> None:
+        A system that was not asked for and whose result was made of something else is no
+        reason to stop: it is named in `left_out`.
+        """
+        known = {**load_systems(system_names()), **self._asked}
+        kept = []
+        for result in read_results(self.folder):
+            problems = self._problems(result, known)
+            if problems:
+                self.left_out[result.name] = "; ".join(problems)
+            else:
+                kept.append(with_outcomes(result, self.test))
+        return kept
+
+    def _problems(self, result: Result, known: Mapping[str, System]) -> list[str]:
+        name = result.name
+        if result.is_run:
+            return self._mismatches(result, None)
+        if name not in known:
+            return [f"{name}: there is no such system (any more)"]
+        return self._mismatches(result, self._settings(known[name]))
+
+    def _check(self, systems: Mapping[str, System], again: Collection[str]) -> None:
         problems = []
-        for name, module in systems.items():
+        for name, system in systems.items():
             result = None if name in again else read_result(self.folder, name)
             if result is not None:
-                problems += self._mismatches(result, self._settings(module))
+                problems += self._mismatches(result, self._settings(system))
         self._refuse(problems)
 
     def _mismatches(self, result: Result, settings: dict[str, Any] | None) -> list[str]:
@@ -140,24 +172,21 @@ class Engine:
             remedy = f"run them anew with --again {names}, or give another --out"
             raise UserError("\n".join([*lines, remedy]))
 
-    def _settings(self, module: ModuleType) -> dict[str, Any]:
+    def _settings(self, system: System) -> dict[str, Any]:
         """What decides a system's scores beside the data, as JSON gives it back."""
-        found = module.settings(self.study) if hasattr(module, "settings") else {}
-        return json.loads(json.dumps(found))
+        return json.loads(json.dumps(deciding(system, self.study)))
 
-    def _missing(
-        self, name: str, module: ModuleType, seeds: int | None, again: bool
-    ) -> list[int]:
+    def _missing(self, name: str, system: System, seeds: int | None, again: bool) -> list[int]:
         result = None if again else read_result(self.folder, name)
-        wanted = min(module.SEEDS, seeds or module.SEEDS)
+        wanted = min(system.seeds, seeds or system.seeds)
         return [s for s in range(wanted) if result is None or s not in result.seeds]
 
-    def _try(self, name: str, module: ModuleType, seed: int, *, fresh: bool) -> None:
+    def _try(self, name: str, system: System, seed: int, *, fresh: bool) -> None:
         began = time.monotonic()
         try:
-            scored = module.fit_and_score(self.study, seed)
+            scored = system.fit_and_score(self.study, seed)
             seconds = time.monotonic() - began
-            self._keep(name, module, seed, scored, seconds, fresh)
+            self._keep(name, system, seed, scored, seconds, fresh)
         except UserError as error:
             self.not_applicable[name] = str(error)
             self.say(f"{name}: not applicable: {error}")
@@ -168,7 +197,7 @@ class Engine:
     def _keep(
         self,
         name: str,
-        module: ModuleType,
+        system: System,
         seed: int,
         scored: Scored,
         seconds: float,
@@ -178,18 +207,18 @@ class Engine:
         unscored = int(np.isnan(scored.score[self.study.scored_positions()]).sum())
         assert not unscored, f"{name} left {unscored} rows unscored"
         calibration, figures = self._on_validation(scored.score)
-        score = scored.score[rows]
-        block = self._block(seed, score, calibration.probability(score))
+        block = self._block(seed, scored.score[rows])
         made = {
             "seed": seed,
             "seconds": round(seconds, 1),
             "logit": scored.logit,
             "chosen": scored.chosen,
             "validation": figures,
+            "calibration": _line(calibration),
         }
         before = None if fresh else read_result(self.folder, name)
-        record = self._record(name, module.TITLE, module.READS, self._settings(module))
-        record |= {"llm": getattr(module, "LLM", False)}
+        record = self._record(name, system.title, system.reads, self._settings(system))
+        record |= {"llm": system.llm}
         record["runs"] = [*(before.record["runs"] if before else []), made]
         blocks = [before.scores, block] if before else [block]
         write_result(self.folder, Result(name, pl.concat(blocks), record))
@@ -206,14 +235,12 @@ class Engine:
         kept = {name: round(found[name], 4) for name in ("auc", "average_precision")}
         return fit_calibration(*columns), kept
 
-    def _block(self, seed: int, score: Any, probability: Any) -> pl.DataFrame:
-        """The test rows with their outcomes and one seed's scores."""
+    def _block(self, seed: int, score: Any) -> pl.DataFrame:
+        """One seed's scores of the test rows."""
         rows = self.test.with_columns(
-            seed=pl.lit(seed),
-            score=pl.Series(np.asarray(score, np.float64)),
-            probability=pl.Series(np.asarray(probability, np.float64)),
+            seed=pl.lit(seed), score=pl.Series(np.asarray(score, np.float64))
         )
-        return rows.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        return rows.select(pl.col(name).cast(kind) for name, kind in KEPT.items())
 
     def _record(
         self, name: str, title: str, reads: str, settings: dict[str, Any]
@@ -227,3 +254,7 @@ class Engine:
             "settings": settings,
             "git": self.git,
         }
+
+
+def _line(calibration: Calibration) -> list[float]:
+    return [calibration.slope, calibration.intercept]

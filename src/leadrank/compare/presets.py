@@ -8,6 +8,7 @@ from jsonargparse import ActionConfigFile, ArgumentError
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
+from leadrank.compare.deciding import not_default
 from leadrank.compare.hidden import data_over
 from leadrank.compare.study import Study
 from leadrank.errors import UserError
@@ -15,8 +16,9 @@ from leadrank.model.ranker import LeadRanker
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.training.data import LeadDataModule
 
-#: The tuning budget of each preset: the best at the first seed, by average precision.
+#: The tuning budget of each preset: the best rate by average precision over these seeds.
 HEAD_RATES = (1e-4, 1e-3, 1e-2)
+TUNING_SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,7 @@ def load_preset(study: Study, name: str) -> Preset:
 
 
 def settings_of(study: Study, name: str) -> dict[str, Any]:
-    """What decides a preset's scores, for the record of a result.
-
-    Of each group of settings what differs from its defaults: so a setting that is new since a
-    result was made, and is at its default, leaves the result what it was.
-    """
+    """What an experiment file decides of a preset's scores, for the record of a result."""
     preset = load_preset(study, name)
     ranker, data = preset.ranker, preset.data
     groups = {
@@ -100,18 +98,9 @@ def settings_of(study: Study, name: str) -> dict[str, Any]:
         "prompt": data.prompt,
         "sampler": data.sampler,
     }
-    found: dict[str, Any] = {group: _not_default(one) for group, one in groups.items()}
-    found |= {"head_rates": HEAD_RATES, "max_epochs": study.max_epochs}
+    found: dict[str, Any] = {group: not_default(one) for group, one in groups.items()}
+    found |= {"max_epochs": study.max_epochs, "maturity": ranker.preference.maturity}
     return found | {"patience": preset.patience, "clip": preset.clip}
-
-
-def _not_default(settings: Any) -> dict[str, str]:
-    plain = type(settings)()
-    return {
-        setting.name: str(value)
-        for setting in fields(settings)
-        if (value := getattr(settings, setting.name)) != getattr(plain, setting.name)
-    }
 
 
 def _parser() -> LightningArgumentParser:

@@ -1,6 +1,5 @@
 """comparison.json, comparison.md and the figures of a folder of results."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from tqdm import tqdm
 
 from leadrank.compare.figures import write_figures
 from leadrank.compare.measure import DRAWS, Measured, measure, paired
-from leadrank.compare.results import Result
+from leadrank.compare.results import Result, as_json
 from leadrank.compare.tables import in_order, markdown
 from leadrank.errors import UserError
 from leadrank.funnel.crm_keys import CrmFile
@@ -21,11 +20,11 @@ TERMS = (
     "All systems have the same split, inputs and test rows, and are tuned on validation alone. "
     "Systems with an LLM read the frozen trunk's vectors, computed once: they train heads, so "
     "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Each has "
-    "three rates of the head, one chosen at the first seed by average precision, up to 20 "
-    "epochs on one schedule, and prompts of at most as many tokens as the others. Separate "
+    "three rates of the head, one chosen by average precision averaged over three seeds, up to "
+    "20 epochs on one schedule, and prompts of at most as many tokens as the others. Separate "
     "heads share nothing but the trunk, so in hpro_paper and hpro_released_code pairs do not "
     "reach the ranking here: only a LoRA run shows what they do. Systems without an LLM choose "
-    "among eight settings by log loss (lambdarank: by average precision)."
+    "among eight settings by log loss at the first seed (lambdarank: by average precision)."
 )
 
 
@@ -37,6 +36,7 @@ def write_report(
     against: str,
     command: str,
     not_applicable: dict[str, str],
+    left_out: dict[str, str],
     draws: int = DRAWS,
 ) -> Path:
     """Measures all results and writes the report; returns the path of comparison.md.
@@ -54,7 +54,14 @@ def write_report(
     reference = measured[names.index(against)]
     pairs = paired(measured, reference)
     head = _head(crm, reference, command, draws)
-    page = markdown(measured, pairs, head=head, against=against, not_applicable=not_applicable)
+    page = markdown(
+        measured,
+        pairs,
+        head=head,
+        against=against,
+        not_applicable=not_applicable,
+        left_out=left_out,
+    )
     (folder / "comparison.md").write_text(page, "utf-8")
     document = {
         "data": crm.name,
@@ -62,10 +69,11 @@ def write_report(
         "command": command,
         "draws": draws,
         "rows": [row for one in in_order(measured) for row in _rows(one)],
-        "paired": [_finite(pair._asdict()) for pair in pairs],
+        "paired": [pair._asdict() for pair in pairs],
         "not_applicable": not_applicable,
+        "left_out": left_out,
     }
-    (folder / "comparison.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    (folder / "comparison.json").write_text(as_json(document), "utf-8")
     write_figures(folder, measured, pairs, stages=crm.stage_names, against=against)
     return folder / "comparison.md"
 
@@ -101,13 +109,5 @@ def _rows(one: Measured) -> list[dict[str, Any]]:
         low, high = one.interval(metric)
         line = {"system": one.result.name, "metric": metric, "value": value}
         line |= {"low": low, "high": high, "seed_sd": one.seed_sd.get(metric, math.nan)}
-        found.append(_finite({**line, "few_hits": metric in one.few_hits, **common}))
+        found.append({**line, "few_hits": metric in one.few_hits, **common})
     return found
-
-
-def _finite(line: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN: null."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in line.items()
-    }

@@ -1,8 +1,14 @@
-"""A system's test scores on disk: SYSTEM.parquet, small enough to commit, and SYSTEM.json."""
+"""A system's test scores on disk: SYSTEM.parquet, small enough to commit, and SYSTEM.json.
+
+They hold no customer's data: a row is its position in the source (`row_id`), whose outcomes are
+read from the CRM again when it is measured.
+"""
 
 import json
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +16,10 @@ import polars as pl
 
 from leadrank.errors import UserError
 
-SCHEMA: dict[str, Any] = {
-    "row_id": pl.Int64,
-    "label": pl.Int8,
-    "weight": pl.Float32,
-    "lead_id": pl.String,
-    "stage": pl.Int8,
-    "group": pl.String,
-    "seed": pl.Int16,
-    "score": pl.Float32,
-    "probability": pl.Float32,
-}
+#: What lies on disk of each row and seed.
+KEPT: dict[str, Any] = {"row_id": pl.Int32, "seed": pl.Int8, "score": pl.Float32}
+#: What joins it from the test part, with the probability, when it is measured.
+OUTCOMES = ("label", "weight", "lead_id", "stage", "group")
 TABLES = ("comparison",)  # files of the folder that are no system's
 
 
@@ -29,7 +28,8 @@ class Result:
     """One system's scores of the test rows, a block of rows for each seed, and its record.
 
     The record says what decides the scores (`data_fingerprint`, `settings`), who made them
-    (`title`, `reads`, `git`), and of each seed in `runs` what was chosen and how long it took.
+    (`title`, `reads`, `git`), and of each seed in `runs` what was chosen, how long it took and
+    the calibration that makes probabilities of its scores.
     """
 
     name: str
@@ -46,15 +46,20 @@ class Result:
         """Of all seeds together."""
         return sum(run["seconds"] or 0.0 for run in self.record["runs"])
 
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a run of `fit` that was taken in, and so has settings of its own."""
+        return "run" in self.record["settings"]
+
 
 def write_result(folder: Path, result: Result) -> None:
     """Writes both files, each in one step; the record last, which makes the scores count."""
     folder.mkdir(parents=True, exist_ok=True)
-    scores = result.scores.select(pl.col(n).cast(kind) for n, kind in SCHEMA.items())
+    scores = result.scores.select(pl.col(n).cast(kind) for n, kind in KEPT.items())
     new = folder / f".{result.name}-{os.getpid()}"
     scores.sort("seed", "row_id").write_parquet(new, compression="zstd", compression_level=19)
     os.replace(new, folder / f"{result.name}.parquet")
-    new.write_text(json.dumps(result.record, indent=1) + "\n", "utf-8")
+    new.write_text(as_json(result.record), "utf-8")
     os.replace(new, folder / f"{result.name}.json")
 
 
@@ -65,15 +70,14 @@ def read_result(folder: Path, name: str) -> Result | None:
         return None
     try:
         record = json.loads(files[0].read_text("utf-8"))
-        scores = pl.read_parquet(files[1])
-        seeds = [run["seed"] for run in record["runs"]]
-        kept = scores.select(list(SCHEMA)).filter(pl.col("seed").is_in(seeds))
+        seeds = [run["seed"] for run in record["runs"] if run["calibration"]]
+        scores = pl.read_parquet(files[1]).select(list(KEPT))
     except (KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise UserError(
-            f"{files[0]}: not a result of `leadrank compare` ({error}); move it and its "
-            "parquet file away"
+            f"{files[0]}: not a result of this version of `leadrank compare` ({error}); move "
+            "it and its parquet file away"
         ) from error
-    return Result(name, kept, record)
+    return Result(name, scores.filter(pl.col("seed").is_in(seeds)), record)
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -82,23 +86,70 @@ def read_results(folder: Path) -> list[Result]:
     return [result for name in names if (result := read_result(folder, name))]
 
 
+def with_outcomes(result: Result, test: pl.DataFrame) -> Result:
+    """The result with OUTCOMES and `probability` beside its scores.
+
+    `test`: the rows of the test part, `row_id` and OUTCOMES.
+    """
+    slopes = [run["calibration"] for run in result.record["runs"]]
+    lines = pl.DataFrame(
+        {
+            "seed": result.seeds,
+            "slope": [slope for slope, _ in slopes],
+            "intercept": [intercept for _, intercept in slopes],
+        },
+        schema_overrides={"seed": KEPT["seed"], "slope": pl.Float64, "intercept": pl.Float64},
+    )
+    logit = -(pl.col("slope") * pl.col("score").cast(pl.Float64) + pl.col("intercept"))
+    outcomes = test.select(pl.col("row_id").cast(KEPT["row_id"]), *OUTCOMES)
+    joined = result.scores.join(lines, on="seed", maintain_order="left").with_columns(
+        probability=1 / (1 + logit.exp())
+    )
+    scores = joined.drop("slope", "intercept").join(
+        outcomes, on="row_id", maintain_order="left"
+    )
+    return replace(result, scores=scores)
+
+
 def mismatches(
     result: Result, test: pl.DataFrame, fingerprint: str, settings: dict[str, Any] | None
 ) -> list[str]:
     """Why a result must not stand beside others made now, one line each; none is good.
 
-    `settings` are those of the system now; None: not asked.
+    `settings` are those of the system now; None: those of a run are its own.
     """
     name, record, found = result.name, result.record, []
-    if record["data_fingerprint"] not in (fingerprint, None):
+    if record["data_fingerprint"] != fingerprint:
         found.append(f"{name}: made on other data, or another CRM file or split")
     rows = test["row_id"].sort()
     for seed in result.seeds:
         scored = result.scores.filter(pl.col("seed") == seed)["row_id"].sort()
-        if not scored.equals(rows.cast(pl.Int64), check_names=False):
+        if not scored.cast(pl.Int64).equals(rows.cast(pl.Int64), check_names=False):
             found.append(f"{name}: seed {seed} has scores of other test rows")
     if settings is not None and record["settings"] != settings:
-        now, then = settings, record["settings"]
-        changed = sorted(k for k in {*now, *then} if now.get(k) != then.get(k))
-        found.append(f"{name}: made with other settings ({', '.join(changed)})")
+        changed = ", ".join(_changed(settings, record["settings"]))
+        found.append(f"{name}: made with other settings ({changed})")
     return found
+
+
+def _changed(now: dict[str, Any], then: dict[str, Any]) -> Iterable[str]:
+    """The names of what differs; within constants theirs."""
+    for key in sorted({*now, *then}):
+        one, other = now.get(key), then.get(key)
+        if one != other and isinstance(one, dict) and isinstance(other, dict):
+            yield from (f"{key}.{inner}" for inner in _changed(one, other))
+        elif one != other:
+            yield key
+
+
+def as_json(document: Any) -> str:
+    """JSON text; it has no NaN or infinity, so these are null."""
+    return json.dumps(_finite(document), indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

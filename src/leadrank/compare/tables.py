@@ -22,8 +22,12 @@ def markdown(
     head: Sequence[str],
     against: str,
     not_applicable: Mapping[str, str],
+    left_out: Mapping[str, str],
 ) -> str:
-    """The page: `head` are its first lines, `against` the reference of the paired table."""
+    """The page: `head` are its first lines, `against` the reference of the paired table.
+
+    `not_applicable` and `left_out`: which systems are missing, and why.
+    """
     ordered = in_order(measured)
     title = {one.result.name: one.result.record["title"] for one in measured}
     lines = [
@@ -37,6 +41,7 @@ def markdown(
         "Mean absolute error over 15 bins of equal weight; before: sigmoid of the score, where "
         "that is meant as a probability; after: a monotone calibrator fitted on validation.",
         *_section("Not applicable", [f"- {n}: {why}" for n, why in not_applicable.items()]),
+        *_section("Left out", [f"- {why}" for why in left_out.values()]),
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,25 +1,5 @@
-"""`experiments/asllr.yaml` on frozen vectors.
+"""`experiments/asllr.yaml` on frozen vectors."""
 
-Off here: adapters and the Yes/No answer, since frozen vectors leave them nothing to train.
-"""
+from leadrank.compare.heads import preset_system
 
-from typing import Any, Literal
-
-from leadrank.compare.heads import fit_preset
-from leadrank.compare.presets import settings_of
-from leadrank.compare.study import Scored, Study
-
-TITLE = "asLLR"
-SEEDS = 5
-READS: Literal["both"] = "both"
-LLM = True
-
-
-def fit_and_score(study: Study, seed: int) -> Scored:
-    """Logits of the head whose rate did best by average precision on validation."""
-    return fit_preset(study, "asllr", seed)
-
-
-def settings(study: Study) -> dict[str, Any]:
-    """What decides the scores, for the record."""
-    return settings_of(study, "asllr")
+SYSTEM = preset_system("asllr", "asLLR")

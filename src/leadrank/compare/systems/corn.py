@@ -1,25 +1,5 @@
-"""`experiments/corn.yaml` on frozen vectors.
+"""`experiments/corn.yaml` on frozen vectors."""
 
-Off here: adapters; the head alone is trained.
-"""
+from leadrank.compare.heads import preset_system
 
-from typing import Any, Literal
-
-from leadrank.compare.heads import fit_preset
-from leadrank.compare.presets import settings_of
-from leadrank.compare.study import Scored, Study
-
-TITLE = "CORN, stages without pairs"
-SEEDS = 5
-READS: Literal["both"] = "both"
-LLM = True
-
-
-def fit_and_score(study: Study, seed: int) -> Scored:
-    """Logits of the head whose rate did best by average precision on validation."""
-    return fit_preset(study, "corn", seed)
-
-
-def settings(study: Study) -> dict[str, Any]:
-    """What decides the scores, for the record."""
-    return settings_of(study, "corn")
+SYSTEM = preset_system("corn", "CORN, stages without pairs")

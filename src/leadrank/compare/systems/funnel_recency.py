@@ -4,18 +4,13 @@ Nothing is learned. Stage and last contact are those known at the snapshot; wher
 only one of them, that one ranks.
 """
 
-from typing import Literal
-
 import numpy as np
 
 from leadrank.compare.snapshot_stage import days_since_contact, stage_at_snapshot
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.tuning import outcomes, scored
 from leadrank.errors import UserError
-
-TITLE = "funnel + recency rule"
-SEEDS = 1
-READS: Literal["fields"] = "fields"
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:
@@ -37,3 +32,6 @@ def fit_and_score(study: Study, seed: int) -> Scored:
         score += 1 / (1 + np.maximum(days, 0))
         used.append("days since the last contact")
     return scored(known, score, {"ranks by": used}, logit=False)
+
+
+SYSTEM = System("funnel + recency rule", fit_and_score, reads="fields")

@@ -7,21 +7,16 @@ order and then teach nothing. Trees are added, and configurations chosen, by the
 precision of orders over all of validation, which is what the comparison is about.
 """
 
-from typing import Literal
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from leadrank.compare.inputs import need_fields
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.trees import HALF_OF_TREES, TREES, dataset
 from leadrank.compare.tuning import Configuration, Floats, Outcomes, outcomes, tuned
 from leadrank.evaluation.lightgbm import boost
-
-TITLE = "LightGBM LambdaRank"
-SEEDS = 5
-READS: Literal["fields"] = "fields"
 
 RANDOM_LIST = 200
 #: LightGBM takes no longer list.
@@ -86,3 +81,6 @@ def _cut(rows: int, most: int) -> NDArray[np.int64]:
     """Sizes of lists of at most `most` that hold so many rows, as even as can be."""
     ends = np.linspace(0, rows, -(-rows // most) + 1).astype(np.int64)
     return ends[1:] - ends[:-1]
+
+
+SYSTEM = System("LightGBM LambdaRank", fit_and_score, reads="fields", seeds=5)

@@ -5,20 +5,17 @@ of the head trained on all training rows. A score of the rows that trained it wo
 than it is, and LightGBM would lean on it.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from leadrank.compare.heads import fit_head, fit_preset, ready
 from leadrank.compare.inputs import beside
 from leadrank.compare.out_of_fold import Floats, out_of_fold
 from leadrank.compare.presets import settings_of
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.trees import TREES, boosted
 from leadrank.compare.tuning import TUNING_SEED, outcomes, tuned
 
-TITLE = "LightGBM stacked on HPRO"
-SEEDS = 5
-READS: Literal["both"] = "both"
-LLM = True
 PRESET = "hpro"
 
 
@@ -45,3 +42,13 @@ def fit_and_score(study: Study, seed: int) -> Scored:
 def settings(study: Study) -> dict[str, Any]:
     """What decides the scores, for the record."""
     return settings_of(study, PRESET)
+
+
+SYSTEM = System(
+    "LightGBM stacked on HPRO",
+    fit_and_score,
+    reads="both",
+    seeds=5,
+    llm=True,
+    settings=settings,
+)

@@ -6,7 +6,6 @@ validation and test rows are asked, which on a CPU still takes minutes for a few
 """
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,17 +14,13 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.tuning import outcomes, scored
 from leadrank.funnel import CrmFile
 from leadrank.model.encoder import LeadEncoder
 from leadrank.model.rows import default_scoring_tokens, pad, scoring_batches
 from leadrank.text import PromptTemplate, TokenStore, fit_template, tokenise
 from leadrank.text.answers import answer_ids
-
-TITLE = "LLM asked Yes or No"
-SEEDS = 1
-READS: Literal["both"] = "both"
-LLM = True
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:
@@ -82,3 +77,6 @@ def _answers(encoder: LeadEncoder, store: TokenStore, yes: int, no: int) -> NDAr
             odds[batch] = (words[:, yes] - words[:, no]).double().cpu().numpy()
             bar.update(len(batch))
     return odds
+
+
+SYSTEM = System("LLM asked Yes or No", fit_and_score, reads="both", llm=True)

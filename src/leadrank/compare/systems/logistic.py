@@ -1,15 +1,10 @@
 """Logistic regression on the fields, as coded for linear models (`model.field_features`)."""
 
-from typing import Literal
-
 from leadrank.compare.inputs import need_fields
 from leadrank.compare.linear import logistic, logits
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.tuning import Configuration, Floats, outcomes, tuned
-
-TITLE = "logistic regression"
-SEEDS = 1
-READS: Literal["fields"] = "fields"
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
@@ -24,3 +19,6 @@ def fit_and_score(study: Study, seed: int) -> Scored:
         return logits(model, study.fields)
 
     return tuned(study, "logistic", [{"strength": s} for s in STRENGTHS], fit, seed)
+
+
+SYSTEM = System("logistic regression", fit_and_score, reads="fields")

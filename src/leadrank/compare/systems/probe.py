@@ -1,21 +1,21 @@
 """The linear probe that heads start from: fields, their products, frozen vectors, n-grams."""
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from leadrank.compare.heads import ready
+from leadrank.compare.presets import settings_of
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 
-TITLE = "Linear probe of the frozen LLM"
-SEEDS = 1
-READS: Literal["both"] = "both"
-LLM = True
+#: Whose sampler, prompt and inputs it has.
+PRESET = "pointwise"
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:
     """Log-odds; penalties chosen by cross-validation over the training leads."""
-    head = ready(study, "pointwise")
+    head = ready(study, PRESET)
     assert head.probe is not None
     assert head.probe_score is not None
     rows = study.scored_positions()
@@ -23,3 +23,13 @@ def fit_and_score(study: Study, seed: int) -> Scored:
     score[rows] = head.probe_score[rows]
     penalties = {name: str(value) for name, value in head.probe.penalties._asdict().items()}
     return Scored(score, {"penalties": penalties}, logit=True)
+
+
+def settings(study: Study) -> dict[str, Any]:
+    """What decides the scores, for the record."""
+    return settings_of(study, PRESET)
+
+
+SYSTEM = System(
+    "Linear probe of the frozen LLM", fit_and_score, reads="both", llm=True, settings=settings
+)

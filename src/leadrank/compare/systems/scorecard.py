@@ -8,7 +8,6 @@ brings a solver and a dozen packages for it.
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,8 @@ from leadrank.compare.bins import Bins, fit_bins
 from leadrank.compare.inputs import need_fields
 from leadrank.compare.linear import logistic
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.tuning import Configuration, Floats, Outcomes, outcomes, tuned
-
-TITLE = "scorecard"
-SEEDS = 1
-READS: Literal["fields"] = "fields"
 
 CONFIGURATIONS = [
     {"bins": bins, "strength": strength}
@@ -103,3 +99,6 @@ def _monotone(worth: Floats, weight: Floats) -> Floats:
         for rising in (True, False)
     ]
     return min(fits, key=lambda fit: float(weight @ (fit - worth) ** 2))
+
+
+SYSTEM = System("scorecard", fit_and_score, reads="fields")

@@ -1,17 +1,12 @@
 """LightGBM on the fields and the stage that was reached by the snapshot."""
 
-from typing import Literal
-
 from leadrank.compare.inputs import beside
 from leadrank.compare.snapshot_stage import stage_at_snapshot
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.trees import TREES, boosted
 from leadrank.compare.tuning import Configuration, Floats, outcomes, tuned
 from leadrank.errors import UserError
-
-TITLE = "LightGBM + stage at the snapshot"
-SEEDS = 1
-READS: Literal["fields"] = "fields"
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:
@@ -29,3 +24,6 @@ def fit_and_score(study: Study, seed: int) -> Scored:
         return boosted(inputs, known, configuration, seed)
 
     return tuned(study, "stage_feature", TREES, fit, seed)
+
+
+SYSTEM = System("LightGBM + stage at the snapshot", fit_and_score, reads="fields")

@@ -5,7 +5,7 @@ training rows by folds of leads that it has not seen, or the trees would trust a
 remembers its own answer. Which form is better is chosen on validation.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from sklearn.decomposition import TruncatedSVD
 
@@ -13,12 +13,9 @@ from leadrank.compare.inputs import beside, need_text
 from leadrank.compare.linear import logistic, logits
 from leadrank.compare.out_of_fold import Floats, out_of_fold
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.trees import HALF_OF_TREES, boosted
 from leadrank.compare.tuning import Configuration, Outcomes, outcomes, tuned
-
-TITLE = "LightGBM + TF-IDF"
-SEEDS = 1
-READS: Literal["both"] = "both"
 
 DIRECTIONS = 32
 CONFIGURATIONS = [
@@ -50,3 +47,6 @@ def _score(study: Study) -> Floats:
     """[rows] log-odds of a logistic regression on TF-IDF, fitted on the training rows."""
     words, known = need_text(study), outcomes(study)
     return logits(logistic(words, known, 1.0), words)
+
+
+SYSTEM = System("LightGBM + TF-IDF", fit_and_score, reads="both")

@@ -5,7 +5,6 @@ the fields few.
 """
 
 from itertools import product
-from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
@@ -13,11 +12,8 @@ from scipy.sparse import csr_matrix, hstack
 from leadrank.compare.inputs import need_text
 from leadrank.compare.linear import logistic, logits
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.tuning import Configuration, Floats, outcomes, tuned
-
-TITLE = "TF-IDF + logistic regression"
-SEEDS = 1
-READS: Literal["both"] = "both"
 
 CONFIGURATIONS = [
     {"word_strength": words, "field_strength": fields}
@@ -39,3 +35,6 @@ def fit_and_score(study: Study, seed: int) -> Scored:
         return logits(logistic(inputs, known, 1.0), inputs)
 
     return tuned(study, "tfidf_logistic", CONFIGURATIONS, fit, seed)
+
+
+SYSTEM = System("TF-IDF + logistic regression", fit_and_score, reads="both")

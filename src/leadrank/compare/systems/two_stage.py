@@ -5,7 +5,6 @@ Rows of unknown stage teach the first model nothing.
 """
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -13,6 +12,7 @@ from scipy.special import expit, logit
 
 from leadrank.compare.inputs import need_fields
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.trees import HALF_OF_TREES, TREES, boosted
 from leadrank.compare.tuning import (
     Configuration,
@@ -23,10 +23,6 @@ from leadrank.compare.tuning import (
     tuned,
 )
 from leadrank.errors import UserError
-
-TITLE = "two stages, LightGBM"
-SEEDS = 1
-READS: Literal["fields"] = "fields"
 
 MIDDLE = "rows that go on"
 
@@ -85,3 +81,6 @@ def _steps(study: Study, known: Outcomes, middle: int) -> tuple[Outcomes, Outcom
 
     reached = stage >= middle
     return only(reached.astype(np.float64), ~np.isnan(stage)), only(known.label, reached)
+
+
+SYSTEM = System("two stages, LightGBM", fit_and_score, reads="fields")

@@ -1,20 +1,15 @@
 """LightGBM on the fields and the frozen LLM's vectors, shortened by principal components."""
 
 from itertools import product
-from typing import Literal
 
 import numpy as np
 from sklearn.decomposition import PCA
 
 from leadrank.compare.inputs import beside
 from leadrank.compare.study import Scored, Study
+from leadrank.compare.system import System
 from leadrank.compare.trees import HALF_OF_TREES, boosted
 from leadrank.compare.tuning import Configuration, Floats, outcomes, tuned
-
-TITLE = "LightGBM + frozen LLM vectors"
-SEEDS = 1
-READS: Literal["both"] = "both"
-LLM = True
 
 CONFIGURATIONS = [
     {"components": components, "trees": trees}
@@ -36,3 +31,6 @@ def fit_and_score(study: Study, seed: int) -> Scored:
         return boosted(inputs, known, configuration["trees"], seed)
 
     return tuned(study, "vectors_lightgbm", CONFIGURATIONS, fit, seed)
+
+
+SYSTEM = System("LightGBM + frozen LLM vectors", fit_and_score, reads="both", llm=True)
