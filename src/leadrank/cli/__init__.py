@@ -175,13 +175,24 @@ def _check(words: list[str]) -> int:
     parser.add_argument("crm", help="the CRM file")
     parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
     parser.add_argument("--quarantine", type=Path, help="write the unusable rows here (CSV)")
+    parser.add_argument(
+        "--leaks", action="store_true",
+        help="look for inputs that know the outcome; exit code 1 where the table proves one",
+    )  # fmt: skip
     chosen = parser.parse_args(words)
     crm = load_crm_file(chosen.crm)
-    table = read_lead_table(crm, data_root(crm, chosen.root))
+    root = data_root(crm, chosen.root)
+    table = read_lead_table(crm, root)
     print(describe(table))
     if chosen.quarantine is not None:
         chosen.quarantine.parent.mkdir(parents=True, exist_ok=True)
         table.report.quarantine.write_csv(chosen.quarantine)
+    if chosen.leaks:
+        from leadrank.funnel.leaks import leak_report
+
+        report, found = leak_report(table, root)
+        print(report)
+        return int(any(leak.sure for leak in found))
     return 0
 
 

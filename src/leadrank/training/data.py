@@ -1,7 +1,7 @@
 """The LightningDataModule: from a CRM file to batches with pairs."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from leadrank.errors import UserError
 from leadrank.funnel import Funnel, LeadTable, load_crm_file, read_lead_table
+from leadrank.funnel.leaks import refuse_leaks
 from leadrank.model.base_model import cache_folder, resolve_base
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batches
@@ -43,6 +44,9 @@ class LeadDataModule(L.LightningDataModule):
         count_repeats: as HPRO's released code does: validate as many rows on each of several
             devices, the first ones a second time where they do not come out even, and count
             them twice. One device has no repeats.
+        leaks: ignore; refuse to train where the leakage guard (`leadrank check --leaks`) finds
+            what the table proves to know the outcome; refuse_any: also what must be asked
+            about.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class LeadDataModule(L.LightningDataModule):
         max_rows: int | None = None,
         workers: int = 0,
         count_repeats: bool = False,
+        leaks: Literal["ignore", "refuse", "refuse_any"] = "ignore",
     ) -> None:
         super().__init__()
         self.crm = load_crm_file(crm)
@@ -73,6 +78,7 @@ class LeadDataModule(L.LightningDataModule):
         self.max_rows = max_rows
         self.workers = workers
         self.count_repeats = count_repeats
+        self.leaks = leaks
 
     @property
     def funnel(self) -> Funnel:
@@ -146,6 +152,8 @@ class LeadDataModule(L.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads everything now, so that a bad table ends the run before the model loads."""
         self.preference.resolve(self.funnel)  # refuses what the CRM file cannot give
+        if self.leaks != "ignore":
+            refuse_leaks(self.table, self.root, also_unsure=self.leaks == "refuse_any")
         train = self.positions("train")
         self._sampler = StageSampler(
             self.rows.length[train],
