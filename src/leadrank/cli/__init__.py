@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "init": "draft a CRM file for a table",
     "world": "simulate a dealership: --leads N --days D --seed S --out FOLDER",
     "abtest": "design, analyse or simulate an online test",
+    "bench": "how fast it is, beside what one would use instead",
 }
 
 RIVALS = "rivals.parquet"
@@ -63,6 +64,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
         "init": _init,
         "world": _world,
         "abtest": _abtest,
+        "bench": _bench,
     }
     if name not in commands:
         raise UserError(f"no command {name!r}{nearest(name, list(COMMANDS))}\n{_usage()}")
@@ -202,6 +204,20 @@ def _abtest(words: list[str]) -> int:
     return run_abtest(words)
 
 
+def _bench(words: list[str]) -> int:
+    from leadrank.cli.bench import run_bench
+
+    parser = _parser("bench")
+    parser.add_argument("--only", help="some only: NAME,NAME; default: all that there are")
+    parser.add_argument("--data", help="NAME of experiments/data/NAME.yaml; default raop")
+    parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
+    parser.add_argument("--experiments", type=Path, default=Path("experiments"))
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results.json")
+    parser.add_argument("--profile", action="store_true", help="where a step's time goes")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes: seconds")
+    return run_bench(parser.parse_args(words))
+
+
 def _init(words: list[str]) -> int:
     from leadrank.funnel import draft_crm_file
 
@@ -228,5 +244,12 @@ def _world(words: list[str]) -> int:
     parser.add_argument("--leads", type=int, default=60_000, help="default %(default)s")
     parser.add_argument("--days", type=int, default=217, help="default %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="default %(default)s")
-    parser.add_argument("--out", type=Path, required=True, help="a new folder")
+    parser.add_argument("--out", type=Path, help="a new folder")
+    parser.add_argument(
+        "--measure", action="store_true", help="who ranks the orders how well, in three worlds"
+    )
+    parser.add_argument(
+        "--policies", action="store_true", help="what several orders of calls sell"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="with --policies: worlds of each")
     return run_world(parser.parse_args(words))

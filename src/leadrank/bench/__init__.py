@@ -1,0 +1,1 @@
+"""How fast leadrank is: ratios measured side by side, each with its target."""

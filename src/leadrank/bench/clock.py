@@ -1,0 +1,22 @@
+"""Times calls side by side: in turn, several times, so that a busy minute hits all of them."""
+
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+
+def side_by_side(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Median seconds of each call over so many rounds; every other one in opposite order."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(repeats):
+        for name in list(calls) if turn % 2 == 0 else list(reversed(calls)):
+            seconds[name].append(timed(calls[name])[0])
+    return {name: median(each) for name, each in seconds.items()}
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of one call, and what it gave."""
+    start = time.perf_counter()
+    given = call()
+    return time.perf_counter() - start, given

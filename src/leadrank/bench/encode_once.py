@@ -1,0 +1,148 @@
+"""Each lead encoded once a step, however many pairs it is in, beside TRL's RewardTrainer.
+
+Both train the same layers in fp32 with the same adapters on the same token ids. TRL encodes
+both leads of each pair, so it encodes a lead as often as it is in a pair.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from leadrank.bench.clock import side_by_side
+from leadrank.bench.figure import Figure
+from leadrank.bench.leads import Leads, new_model
+from leadrank.bench.sizes import Sizes
+from leadrank.bench.step import Stepper
+from leadrank.errors import UserError
+from leadrank.model.encoder import EncoderSettings
+from leadrank.preference import Pairs, Tier
+
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+PAIRS_PER_LEAD, ROUNDS = 4, 2
+DEEPER = (Tier(name="deeper", winner=(1,), loser=(0,), margin=0.0, weight=1.0),)
+
+
+def encode_once(leads: Leads, sizes: Sizes) -> list[Figure]:
+    """Leads encoded and pairs trained per second over TRL's, and over padding to the most."""
+    settings = EncoderSettings(
+        quantisation="none", layers=sizes.layers, adapt_from=0, lora_targets=LINEAR
+    )
+    stepper = Stepper(new_model(leads, settings), DEEPER)
+    positions, pairs = _pairs(leads, sizes.step_leads)
+    batch = {**leads.batch(positions), "pairs": pairs}
+    padded = {**batch, **_to_the_most(batch, sizes.tokens)}
+    count, rows = len(pairs.winner), len(positions)
+    train = trl_epoch(leads, settings, positions, pairs, sizes.tokens)
+    calls: dict[str, Callable[[], Any]] = {
+        "ours": lambda: stepper.step(batch),
+        "padded": lambda: stepper.step(padded),
+        "trl": train,
+    }
+    stepper.step(batch)
+    took = side_by_side(calls, ROUNDS if sizes.repeats > 1 else 1)
+    encoded = 2 * count / rows * took["ours"]
+    return [
+        Figure("leads encoded a second over TRL's", took["trl"] / encoded, "times", rows, 1.0),
+        Figure("pairs a second over TRL's", took["trl"] / took["ours"], "times", count, 8.0),
+        Figure("  TRL's pairs a second", count / took["trl"], "/s", count),
+        Figure("  ours", count / took["ours"], "/s", count),
+        Figure(
+            "step padded to the most, over ours", took["padded"] / took["ours"], "times", rows
+        ),
+    ]
+
+
+def _pairs(leads: Leads, count: int) -> tuple[NDArray[np.int64], Pairs]:
+    """Leads drawn at random, and four times as many distinct pairs of unequal stage."""
+    positions = leads.some(count)
+    stage = leads.data.rows.stage[positions]
+    winner, loser = (stage[:, None] > stage[None, :]).nonzero().T
+    chosen = torch.from_numpy(
+        np.random.default_rng(0).permutation(len(winner))[: PAIRS_PER_LEAD * count]
+    )
+    ones = torch.ones(len(chosen))
+    none = torch.zeros(len(chosen), dtype=torch.int64)
+    return positions, Pairs(winner[chosen], loser[chosen], none, 0 * ones, ones)
+
+
+def _to_the_most(batch: dict[str, Any], tokens: int) -> dict[str, Any]:
+    missing = tokens - batch["input_ids"].shape[1]
+    names = ("input_ids", "attention_mask")
+    return {n: torch.nn.functional.pad(batch[n], (0, missing)) for n in names}
+
+
+def trl_epoch(
+    leads: Leads,
+    settings: EncoderSettings,
+    positions: NDArray[np.int64],
+    pairs: Pairs,
+    tokens: int,
+) -> Callable[[], Any]:
+    """A call that trains one epoch of these pairs by TRL; UserError where it is not there."""
+    try:
+        from datasets import Dataset
+        from peft import LoraConfig
+        from trl import RewardConfig, RewardTrainer
+    except ImportError as error:
+        raise UserError(
+            f"bench: {error}; the rivals are an extra: pip install 'leadrank[bench]'"
+        ) from None
+    ids = [leads.data.tokens[int(position)].tolist() for position in positions]
+    rows = [
+        {"chosen_ids": ids[w], "rejected_ids": ids[x]}
+        for w, x in zip(pairs.winner.tolist(), pairs.loser.tolist(), strict=True)
+    ]
+    adapters = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        target_modules=list(settings.lora_targets),
+        task_type="SEQ_CLS",
+    )
+
+    def train() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = RewardConfig(
+                output_dir=folder,
+                per_device_train_batch_size=max(1, len(positions) // 2),
+                num_train_epochs=1,
+                max_length=tokens,
+                gradient_checkpointing=False,
+                bf16=leads.device.type == "cuda",
+                use_cpu=leads.device.type == "cpu",
+                report_to=[],
+                save_strategy="no",
+                logging_strategy="no",
+                disable_tqdm=True,
+                dataloader_pin_memory=False,
+            )
+            RewardTrainer(
+                model=rival_model(settings, leads.data.tokenizer),
+                args=config,
+                processing_class=leads.data.tokenizer,
+                train_dataset=Dataset.from_list(rows),
+                peft_config=replace(adapters),
+            ).train()
+
+    return train
+
+
+def rival_model(settings: EncoderSettings, tokenizer: Any, **how: Any) -> Any:
+    """transformers' own classifier on as many layers of the same base."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    from leadrank.model.base_model import resolve_base
+    from leadrank.model.encoder import _quietly
+
+    folder = resolve_base(settings.base).folder
+    config = AutoConfig.from_pretrained(folder)
+    config.num_hidden_layers, config.num_labels = settings.layers, 1
+    config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
+    with _quietly():
+        return AutoModelForSequenceClassification.from_pretrained(
+            folder, config=config, dtype=torch.float32, **how
+        )

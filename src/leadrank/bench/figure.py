@@ -1,0 +1,63 @@
+"""A measured figure beside its target, the table of them all, and the file that keeps them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured.
+
+    Args:
+        name: what it is of, with its setting.
+        value: as measured.
+        unit: `times` for ratios, `%`, `s`, `GB`; what a size is counted in, for growth.
+        n: how many leads, rows or scores it was measured on.
+        target: what the value should reach; None where it is only stated.
+        bound: the target is the `least` that will do, or the `most`.
+    """
+
+    name: str
+    value: float
+    unit: str
+    n: int
+    target: float | None = None
+    bound: str = "least"
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the target is reached; None without one."""
+        if self.target is None:
+            return None
+        return self.value >= self.target if self.bound == "least" else self.value <= self.target
+
+    def line(self) -> str:
+        """One line of at most 80 columns."""
+        target, verdict = "", ""
+        if self.target is not None:
+            target = ("at least " if self.bound == "least" else "at most ") + f"{self.target:g}"
+            verdict = "holds" if self.holds else "MISSED"
+        unit = "" if self.unit == "times" else f" {self.unit}"
+        value = f"{_short(self.value)}{unit}"
+        return f"{self.name:<46}{value:>12}  {target:<13}{verdict}".rstrip()
+
+
+HEAD = f"{'':<46}{'measured':>12}  {'target'}"
+
+
+def write_figures(file: Path, figures: Iterable[Figure]) -> None:
+    """Writes `[{name, value, target, unit, n, bound, holds}]`.
+
+    Figures of an earlier file that were not measured this time stay.
+    """
+    measured = {figure.name: {**asdict(figure), "holds": figure.holds} for figure in figures}
+    kept = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    rows = {row["name"]: row for row in kept} | measured
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(list(rows.values()), indent=1) + "\n", "utf-8")
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

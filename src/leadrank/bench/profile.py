@@ -1,0 +1,55 @@
+"""Where a training step's time goes: its parts by the clock, and the costliest operations."""
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from leadrank.bench.leads import Leads, adapted, new_model
+from leadrank.bench.sizes import Sizes
+from leadrank.bench.step import Stepper
+from leadrank.training.rows import PairedRows
+
+PARTS = ("rows and pairs", "forward", "loss", "backward", "optimiser")
+SHOWN_OPERATIONS = 12
+
+
+def profile_step(leads: Leads, sizes: Sizes) -> str:
+    """Two tables, 80 columns wide: the parts of a default step, and its operations."""
+    stepper = Stepper(new_model(leads, adapted(sizes)), leads.data.tiers)
+    positions = leads.some(leads.data.sampler.batch_size)
+    paired = PairedRows(leads.data.rows, leads.data.tiers)
+    stepper.step(paired[positions])
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        _step(stepper, paired, positions)
+    events = profiler.key_averages()
+    parts = {event.key: event.cpu_time_total for event in events if event.key in PARTS}
+    whole = sum(parts.values())
+    tokens = leads.tokens(positions)
+    head = f"a step of {len(positions)} leads, {tokens} tokens, {whole / 1e6:.2f} s"
+    lines = [
+        f"  {name:<30}{parts[name] / 1e3:10.1f} ms{parts[name] / whole:8.1%}" for name in PARTS
+    ]
+    costly = sorted(events, key=lambda event: -event.self_cpu_time_total)
+    costly = [event for event in costly if event.key not in PARTS][:SHOWN_OPERATIONS]
+    lines += ["its costliest operations, without those that they call"]
+    lines += [
+        f"  {event.key[:40]:<42}{event.self_cpu_time_total / 1e3:10.1f} ms"
+        f"{event.self_cpu_time_total / whole:8.1%}{event.count:7} calls"
+        for event in costly
+    ]
+    return "\n".join([head, *lines])
+
+
+def _step(stepper: Stepper, paired: PairedRows, positions: np.ndarray) -> None:
+    with record_function(PARTS[0]):
+        batch = paired[positions]
+    with record_function(PARTS[1]):
+        score = stepper.model(batch)
+    with record_function(PARTS[2]):
+        loss = stepper.loss(batch, score)
+    with record_function(PARTS[3]):
+        loss.backward()
+    with record_function(PARTS[4]):
+        stepper.optimiser.step()
+        stepper.optimiser.zero_grad(set_to_none=True)
+    assert torch.isfinite(loss)

@@ -1,0 +1,118 @@
+"""Scoring beside transformers' own pipeline at its best batch size, and beside the machine.
+
+The pipeline gets the leads in their order, as a user would give them, and the same layers; it
+pads each batch to its longest text. Ours sorts by length.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from leadrank.bench.clock import side_by_side
+from leadrank.bench.encode_once import rival_model
+from leadrank.bench.figure import Figure
+from leadrank.bench.leads import Leads, adapted, new_model
+from leadrank.bench.sizes import Sizes
+from leadrank.model.encoder import EncoderSettings
+from leadrank.model.int8 import int8_model
+from leadrank.scoring.score import score_rows
+
+BATCHES = (1, 8, 32)
+#: Rows and columns of the matrices whose product is the machine's rate.
+MATRIX = 1536
+
+
+def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
+    """Leads scored a second: dense, 4 bit and int8, beside the pipeline on the same weights."""
+    positions = leads.some(sizes.scored_leads)
+    model = new_model(leads, EncoderSettings(layers=sizes.layers, adapt="none"))
+    dense, int8 = model.dense(), int8_model(model)
+    calls: dict[str, Callable[[], Any]] = {
+        "dense": lambda: score_rows(dense, leads.data.rows, positions),
+        "4 bit": lambda: score_rows(model, leads.data.rows, positions, dense=False),
+        "int8": lambda: score_rows(int8, leads.data.rows, positions),
+        "product": _product(leads.device),
+    }
+    calls |= _pipelines(leads, sizes, positions)
+    for name in ("dense", "int8", "product"):
+        calls[name]()
+    took = side_by_side(calls, min(sizes.repeats, 3))
+    best = {
+        kind: min(took[f"{kind} {size}"] for size in BATCHES) for kind in ("hf", "hf 4 bit")
+    }
+    rate = 2 * MATRIX**3 / took["product"]
+    share = (
+        100 * _products(model.encoder.dense().trunk, leads, positions) / took["dense"] / rate
+    )
+    n = len(positions)
+    return [
+        Figure(
+            "4-bit model, unpacked once, over pipeline",
+            best["hf 4 bit"] / took["dense"],
+            "times",
+            n,
+            4.0,
+        ),
+        Figure(
+            "  4-bit model, kept packed, over pipeline",
+            best["hf 4 bit"] / took["4 bit"],
+            "times",
+            n,
+            4.0,
+        ),
+        Figure("dense model over pipeline", best["hf"] / took["dense"], "times", n, 1.5),
+        Figure("  leads a second, dense", n / took["dense"], "/s", n),
+        Figure("  share of the machine's fp32 product rate", share, "%", n, 60.0),
+        Figure("  that rate", rate / 1e9, "GFLOP/s", MATRIX),
+        Figure("int8 engine over dense", took["dense"] / took["int8"], "times", n, 2.2),
+    ]
+
+
+def _product(device: torch.device) -> Callable[[], Any]:
+    left, right = (torch.randn(MATRIX, MATRIX, device=device) for _ in range(2))
+    return lambda: left @ right
+
+
+def _products(trunk: Any, leads: Leads, positions: NDArray[np.int64]) -> float:
+    """Operations of the matrix products on these leads' own tokens, attention included."""
+    weights = sum(m.weight.numel() for m in trunk.modules() if isinstance(m, torch.nn.Linear))
+    length = leads.data.rows.length[positions].astype(float)
+    config = trunk.config
+    # Scores and their use of the values, over the half of the square that a decoder sees.
+    attention = (
+        2 * config.num_hidden_layers * config.hidden_size * (length * (length + 1)).sum()
+    )
+    return 2 * weights * length.sum() + attention
+
+
+def _pipelines(
+    leads: Leads, sizes: Sizes, positions: NDArray[np.int64]
+) -> dict[str, Callable[[], Any]]:
+    """A call for each batch size, of the dense weights and of the 4-bit ones."""
+    from transformers import BitsAndBytesConfig, pipeline
+
+    settings, tokenizer = adapted(sizes), leads.data.tokenizer
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    texts = [tokenizer.decode(leads.data.tokens[int(position)]) for position in positions]
+    four_bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )
+    calls: dict[str, Callable[[], Any]] = {}
+    for kind, how in (("hf", {}), ("hf 4 bit", {"quantization_config": four_bit})):
+        model = rival_model(settings, tokenizer, device_map={"": leads.device}, **how)
+        run = pipeline("text-classification", model=model.eval(), tokenizer=tokenizer)
+        for size in BATCHES:
+            calls[f"{kind} {size}"] = lambda run=run, size=size: run(
+                texts,
+                batch_size=size,
+                truncation=True,
+                max_length=sizes.tokens,
+                function_to_apply="none",
+            )
+    return calls

@@ -1,0 +1,40 @@
+"""One training step as `fit` takes it: encode each lead once, then all the pairs among them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from leadrank.model.lead_model import LeadModel
+from leadrank.preference import (
+    Tier,
+    hierarchical_preference_loss,
+    joint_loss,
+    pointwise_loss,
+)
+
+
+class Stepper:
+    """A model with the optimiser of its trainable weights.
+
+    Args:
+        model: adapters and head are trained.
+        tiers: of the batches' pairs.
+    """
+
+    def __init__(self, model: LeadModel, tiers: Sequence[Tier]) -> None:
+        self.model, self.tiers = model.train(), tiers
+        trained = [p for p in model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(trained, lr=1e-4)
+
+    def step(self, batch: dict[str, Any]) -> None:
+        """Forward, joint loss, backward, and the optimiser's step."""
+        self.loss(batch, self.model(batch)).backward()
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def loss(self, batch: dict[str, Any], score: torch.Tensor) -> torch.Tensor:
+        """The joint loss of a batch's scores [n]."""
+        pairs = hierarchical_preference_loss(score, batch["pairs"], tiers=self.tiers)
+        labels = pointwise_loss(score, batch["label"], batch["weight"], batch["rate"])
+        return joint_loss(labels, pairs, tiers=self.tiers)
