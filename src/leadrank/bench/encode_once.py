@@ -4,9 +4,11 @@ Both train the same layers in fp32 with the same adapters on the same token ids.
 both leads of each pair, so it encodes a lead as often as it is in a pair.
 """
 
+import contextlib
+import io
 import tempfile
+import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,14 +39,15 @@ def encode_once(leads: Leads, sizes: Sizes) -> list[Figure]:
     batch = {**leads.batch(positions), "pairs": pairs}
     padded = {**batch, **_to_the_most(batch, sizes.tokens)}
     count, rows = len(pairs.winner), len(positions)
-    train = trl_epoch(leads, settings, positions, pairs, sizes.tokens)
-    calls: dict[str, Callable[[], Any]] = {
-        "ours": lambda: stepper.step(batch),
-        "padded": lambda: stepper.step(padded),
-        "trl": train,
-    }
-    stepper.step(batch)
-    took = side_by_side(calls, ROUNDS if sizes.repeats > 1 else 1)
+    with tempfile.TemporaryDirectory() as folder:
+        train = trl_epoch(leads, settings, positions, pairs, sizes.tokens, folder)
+        calls: dict[str, Callable[[], Any]] = {
+            "ours": lambda: stepper.step(batch),
+            "padded": lambda: stepper.step(padded),
+            "trl": train,
+        }
+        stepper.step(batch)
+        took = side_by_side(calls, ROUNDS if sizes.repeats > 1 else 1)
     encoded = 2 * count / rows * took["ours"]
     return [
         Figure("leads encoded a second over TRL's", took["trl"] / encoded, "times", rows, 1.0),
@@ -82,6 +85,7 @@ def trl_epoch(
     positions: NDArray[np.int64],
     pairs: Pairs,
     tokens: int,
+    folder: str,
 ) -> Callable[[], Any]:
     """A call that trains one epoch of these pairs by TRL; UserError where it is not there."""
     try:
@@ -104,31 +108,44 @@ def trl_epoch(
         task_type="SEQ_CLS",
     )
 
-    def train() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            config = RewardConfig(
-                output_dir=folder,
-                per_device_train_batch_size=max(1, len(positions) // 2),
-                num_train_epochs=1,
-                max_length=tokens,
-                gradient_checkpointing=False,
-                bf16=leads.device.type == "cuda",
-                use_cpu=leads.device.type == "cpu",
-                report_to=[],
-                save_strategy="no",
-                logging_strategy="no",
-                disable_tqdm=True,
-                dataloader_pin_memory=False,
-            )
-            RewardTrainer(
-                model=rival_model(settings, leads.data.tokenizer),
-                args=config,
-                processing_class=leads.data.tokenizer,
-                train_dataset=Dataset.from_list(rows),
-                peft_config=replace(adapters),
-            ).train()
+    config = RewardConfig(
+        output_dir=folder,
+        per_device_train_batch_size=max(1, len(positions) // 2),
+        num_train_epochs=1,
+        max_length=tokens,
+        gradient_checkpointing=False,
+        bf16=leads.device.type == "cuda",
+        use_cpu=leads.device.type == "cpu",
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    make = _silently(
+        lambda: RewardTrainer(
+            model=rival_model(settings, leads.data.tokenizer),
+            args=config,
+            processing_class=leads.data.tokenizer,
+            train_dataset=Dataset.from_list(rows),
+            peft_config=adapters,
+        )
+    )
+    return _silently(make().train)
 
-    return train
+
+def _silently(call: Callable[[], Any]) -> Callable[[], Any]:
+    """Without what it prints and warns of, which would tear the table apart."""
+
+    def run() -> Any:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            return call()
+
+    return run
 
 
 def rival_model(settings: EncoderSettings, tokenizer: Any, **how: Any) -> Any:

@@ -31,7 +31,8 @@ class Figure:
         """Whether the target is reached; None without one."""
         if self.target is None:
             return None
-        return self.value >= self.target if self.bound == "least" else self.value <= self.target
+        least = self.bound == "least"
+        return bool(self.value >= self.target if least else self.value <= self.target)
 
     def line(self) -> str:
         """One line of at most 80 columns."""
@@ -41,10 +42,10 @@ class Figure:
             verdict = "holds" if self.holds else "MISSED"
         unit = "" if self.unit == "times" else f" {self.unit}"
         value = f"{_short(self.value)}{unit}"
-        return f"{self.name:<46}{value:>12}  {target:<13}{verdict}".rstrip()
+        return f"{self.name:<44}{value:>14}  {target:<14}{verdict}".rstrip()
 
 
-HEAD = f"{'':<46}{'measured':>12}  {'target'}"
+HEAD = f"{'':<44}{'measured':>14}  {'target'}"
 
 
 def write_figures(file: Path, figures: Iterable[Figure]) -> None:
@@ -52,7 +53,15 @@ def write_figures(file: Path, figures: Iterable[Figure]) -> None:
 
     Figures of an earlier file that were not measured this time stay.
     """
-    measured = {figure.name: {**asdict(figure), "holds": figure.holds} for figure in figures}
+    measured = {
+        figure.name.strip(): {
+            **asdict(figure),
+            "name": figure.name.strip(),
+            "value": float(f"{figure.value:.6g}"),
+            "holds": figure.holds,
+        }
+        for figure in figures
+    }
     kept = json.loads(file.read_text("utf-8")) if file.is_file() else []
     rows = {row["name"]: row for row in kept} | measured
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ class Sizes:
     wide_step_leads: int = 256
     epoch_leads: int = 96
     trunk_layers: tuple[int, int] = (16, 12)
-    scored_leads: int = 192
+    scored_leads: int = 96
     int8_leads: int = 384
     int8_rows: int = 20_000
     repeats: int = 4

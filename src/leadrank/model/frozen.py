@@ -20,7 +20,7 @@ from tqdm import tqdm
 from leadrank.model.base_model import LOCAL, cache_folder
 from leadrank.model.encoder import LeadEncoder, pool
 from leadrank.model.kept_arrays import Arrays, make_room, write_arrays
-from leadrank.model.rows import LeadRows, pad, scoring_batches
+from leadrank.model.rows import LeadRows, distinct_prompts, pad, scoring_batches
 from leadrank.model.team import Team
 from leadrank.model.trunk_parts import can_part, lower_states, upper_states
 
@@ -91,7 +91,9 @@ def compute_frozen(
     the processes of one machine share the work; a machine does not use another's.
     """
     team = Team(together)
-    first, prompt = _distinct(rows, positions)
+    first, prompts = distinct_prompts(rows.tokens, positions)
+    first, prompt = positions[first], np.full(len(rows), -1)
+    prompt[positions] = prompts
     offsets = np.concatenate([[0], np.cumsum(rows.length[first])])
     wanted = team.lead(lambda: _wanted(encoder, rows, first, int(offsets[-1])))
 
@@ -120,20 +122,6 @@ def _wanted(
         if file.is_file() or make_room(file.parent, size, STATES_BYTES):
             wanted[file] = (tokens, width)
     return wanted
-
-
-def _distinct(rows: LeadRows, positions: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-    """The first position of each distinct prompt, and each row's prompt (-1: not asked for)."""
-    number: dict[bytes, int] = {}
-    first: list[int] = []
-    prompt = np.full(len(rows), -1)
-    for position in positions:
-        content = rows.tokens[int(position)].tobytes()
-        if content not in number:
-            number[content] = len(first)
-            first.append(int(position))
-        prompt[position] = number[content]
-    return np.array(first, np.int64), prompt
 
 
 def _key(encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64]) -> str:

@@ -41,6 +41,12 @@ class LeadModel(nn.Module):
         output = self.head(self.encoder.pool(hidden, mask), fields, wide)
         return output._replace(words=self.encoder.words(hidden, mask)) if words else output
 
+    def vectors(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "n d"]:
+        """The encoder's vectors of a batch's n leads, or those that the batch brings."""
+        if "vectors" in batch:
+            return batch["vectors"]
+        return self.encoder(batch["input_ids"], batch["attention_mask"], batch.get("states"))
+
     def dense(self) -> "LeadModel":
         """A copy for no-grad passes: see `LeadEncoder.dense`; the head is shared."""
         twin = copy.copy(self)

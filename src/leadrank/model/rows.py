@@ -83,6 +83,20 @@ class LeadRows(Dataset[dict[str, Any]]):
         )
 
 
+def distinct_prompts(
+    tokens: TokenStore, positions: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each distinct prompt comes first [prompts], and each one's prompt [n].
+
+    Both count within `positions`, prompts in the order of their first appearance.
+    """
+    number: dict[bytes, int] = {}
+    contents = (tokens[int(position)].tobytes() for position in positions)
+    prompt = np.array([number.setdefault(one, len(number)) for one in contents], np.int64)
+    first = np.unique(prompt, return_index=True)[1].astype(np.int64)
+    return first, prompt
+
+
 def pad(ids: Sequence[NDArray]) -> tuple[Tensor, Tensor]:
     """[n t] ids padded on the right, and their attention mask."""
     longest = max(len(row) for row in ids)
