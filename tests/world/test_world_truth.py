@@ -8,9 +8,10 @@ from sklearn.metrics import roc_auc_score
 
 from leadrank.world import laws
 from leadrank.world.crm import CATEGORICAL, NUMERIC
+from leadrank.world.morning import Morning
 from leadrank.world.oracles import column_features, fact_features, mature_rows
 from leadrank.world.settings import HORIZON_DAYS, WorldSettings
-from leadrank.world.truth import Morning, order_probability
+from leadrank.world.truth import order_probability
 
 
 def morning(**changes) -> Morning:

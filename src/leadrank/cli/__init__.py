@@ -109,6 +109,10 @@ def _compare(words: list[str]) -> int:
         help="a finished run of `fit` on the same data, as one more system",
     )  # fmt: skip
     parser.add_argument("--again", help="run these anew: NAME,NAME")
+    parser.add_argument(
+        "--sample", type=int, default=2000,
+        help="dear systems score the orders, the tops and so many other rows; default 2000",
+    )  # fmt: skip
     parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
     parser.add_argument("--experiments", type=Path, default=Path("experiments"))
     parser.add_argument("--smoke", action="store_true", help="64 rows, two layers: seconds")

@@ -1,4 +1,4 @@
-"""`leadrank world`: a simulated dealership of any size, written to a folder."""
+"""`leadrank world`: a simulated dealership of any size, and what such worlds are like."""
 
 import argparse
 from pathlib import Path
@@ -8,11 +8,25 @@ from leadrank.world.settings import HORIZON_DAYS, WorldSettings
 
 
 def run_world(chosen: argparse.Namespace) -> int:
-    """Makes the world; raises UserError for sizes or folders that will not do."""
+    """Makes a world, or measures some; raises UserError for sizes or folders that won't do."""
+    _check(chosen)
+    settings = WorldSettings(leads=chosen.leads, days=chosen.days)
+    if chosen.policies:
+        return _policies(settings, chosen)
+    if chosen.measure:
+        return _measure(settings, chosen)
     from leadrank.world.export import make_world
 
     out: Path = chosen.out
+    make_world(settings, chosen.seed, out)
+    print(f"{out}: a CRM's tables, crm.yaml that reads them, and the truth in {out / 'truth'}")
+    print(f"Look at it:  leadrank check {out / 'crm.yaml'} --root {out}")
+    return 0
+
+
+def _check(chosen: argparse.Namespace) -> None:
     wrong = []
+    out: Path | None = chosen.out
     if chosen.leads < 1:
         wrong.append(f"--leads {chosen.leads}: expected at least 1")
     if chosen.days <= HORIZON_DAYS:
@@ -21,11 +35,27 @@ def run_world(chosen: argparse.Namespace) -> int:
         )
     if chosen.seed < 0:
         wrong.append(f"--seed {chosen.seed}: expected 0 or more")
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
+    if chosen.measure and chosen.policies:
+        wrong.append("--measure and --policies: one at a time")
+    if out is None and not chosen.policies:
+        wrong.append("--out: expected a folder")
+    taken = out is not None and out.exists() and any(out.iterdir() if out.is_dir() else [out])
+    if taken and not chosen.measure:
         wrong.append(f"--out {out}: not empty; give another folder, or move it away")
     if wrong:
         raise UserError("\n  ".join(["leadrank world cannot start:", *wrong]))
-    make_world(WorldSettings(leads=chosen.leads, days=chosen.days), chosen.seed, out)
-    print(f"{out}: a CRM's tables, crm.yaml that reads them, and the truth in {out / 'truth'}")
-    print(f"Look at it:  leadrank check {out / 'crm.yaml'} --root {out}")
+
+
+def _measure(settings: WorldSettings, chosen: argparse.Namespace) -> int:
+    from leadrank.world.measure import measure_world, table
+
+    print(table(measure_world(settings, chosen.seed, chosen.out)))
+    print(f"{chosen.out}: the worlds, and reader.json, the perfect reader as it was fitted")
+    return 0
+
+
+def _policies(settings: WorldSettings, chosen: argparse.Namespace) -> int:
+    from leadrank.world.orders_of_calls import sales_by_policy, table
+
+    print(table(sales_by_policy(settings, range(chosen.seed, chosen.seed + chosen.seeds))))
     return 0

@@ -60,6 +60,12 @@ def systems(metrics: Mapping[str, Any]) -> list[System]:
     return found
 
 
+def yardsticks(metrics: Mapping[str, Any]) -> list[System]:
+    """What a simulated world knows and no model can: a perfect reader, and the truth."""
+    names = {"oracle_reader": "perfect reader", "oracle_world": "hidden truth"}
+    return [System(name, metrics[key], {}) for key, name in names.items() if key in metrics]
+
+
 def written(metric: str, value: float | None) -> str:
     """A value in the metric's format."""
     return NAMES[metric][1].format(value) if _defined(value) else UNKNOWN

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from leadrank.evaluation import figures, plots
 from leadrank.evaluation.page import definitions, inline_svg, page, section, table, text
-from leadrank.evaluation.verdict import evidence, selection, verdict
+from leadrank.evaluation.verdict import evidence, selection, standing, verdict
 
 LISTED = 20
 
@@ -43,7 +43,7 @@ def write_report(
         raise ValueError(f"rivals need {predictions.height} scores each, got {wrong}")
     title = f"{metrics['experiment']} on {metrics['data']}"
     body = [
-        _header(title, metrics, paired["lightgbm"]),
+        _header(title, metrics, paired),
         _metrics_section(metrics, paired["lightgbm"]),
         f'<div class="pair">{_gain_section(metrics, predictions, rivals)}'
         f"{_calibration_section(metrics, predictions)}</div>",
@@ -55,7 +55,9 @@ def write_report(
 
 
 def _header(
-    title: str, metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]
+    title: str,
+    metrics: Mapping[str, Any],
+    paired: Mapping[str, Mapping[str, Sequence[float]]],
 ) -> str:
     lift = figures.written("lift@10%", metrics["test"].get("lift@10%"))
     worth = (
@@ -64,13 +66,14 @@ def _header(
     )
     return (
         f'<p class="quiet">leadrank report: {text(title)}</p>'
-        f"<h1>{text(verdict(metrics, paired))}</h1>"
-        f"<p>{text(evidence(metrics, paired))}</p><p>{text(worth)}</p>"
+        f"<h1>{text(verdict(metrics, paired['lightgbm']))}</h1>"
+        f"<p>{text(evidence(metrics, paired['lightgbm']))}</p><p>{text(worth)}</p>"
+        + (f"<p>{text(place)}</p>" if (place := standing(metrics, paired)) else "")
     )
 
 
 def _metrics_section(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:
-    shown = figures.systems(metrics)
+    shown = [*figures.systems(metrics), *figures.yardsticks(metrics)]
     rows = [_metric_row(metric, shown, paired) for metric in figures.NAMES]
     test = metrics["test"]
     note = (
@@ -115,7 +118,9 @@ def _small(words: str) -> str:
 def _gain_section(
     metrics: Mapping[str, Any], predictions: pl.DataFrame, rivals: Mapping[str, ArrayLike]
 ) -> str:
-    names = {"lightgbm": "LightGBM", "probe": "linear probe"}
+    names = {
+        "lightgbm": "LightGBM", "probe": "linear probe", "oracle_reader": "perfect reader",
+    }  # fmt: skip
     others = {
         names.get(name, name): scores
         for name, scores in rivals.items()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leadrank.evaluation.figures import NAMES, systems
-from leadrank.evaluation.verdict import evidence, selection, verdict
+from leadrank.evaluation.verdict import evidence, selection, standing, verdict
 
 WIDTH = 80
 SHOWN = (
@@ -37,6 +37,7 @@ def summary(
         *textwrap.wrap(verdict(metrics, paired["lightgbm"]), WIDTH),
         *textwrap.wrap(evidence(metrics, paired["lightgbm"]), WIDTH),
         *textwrap.wrap(selection(metrics), WIDTH),
+        *textwrap.wrap(standing(metrics, paired), WIDTH),
         "",
         f"{test['n']:,} test rows, {test['positives']:,} orders; 95 % intervals over leads",
         *_figures(metrics),

@@ -67,6 +67,34 @@ def evidence(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) 
     return "; ".join(said) + "."
 
 
+def standing(metrics: Mapping[str, Any], paired: Mapping[str, Any]) -> str:
+    """Where the kept model stands between LightGBM and a perfect reader; empty without one.
+
+    Only the simulated dealership has one: `paired`, {rival: {metric: [difference, low, high]}},
+    names `oracle_reader` then.
+    """
+    if "oracle_reader" not in paired:
+        return ""
+    said = [
+        f"By {name} it {_beside(paired['lightgbm'][metric], 'LightGBM')}, and "
+        f"{_beside(paired['oracle_reader'][metric], 'a perfect reader of the texts')}, which "
+        f"has {metrics['oracle_reader'][metric]:.3f}; the hidden truth has "
+        f"{metrics['oracle_world'][metric]:.3f}."
+        for metric, name in (("auc", "AUC"), (PRIMARY, "average precision"))
+    ]
+    return " ".join(said)
+
+
+def _beside(gap: Sequence[float], other: str) -> str:
+    difference, low, high = gap
+    interval = f"({difference:+.3f}, {low:+.3f} to {high:+.3f})"
+    if low > 0:
+        return f"is above {other} {interval}"
+    if high < 0:
+        return f"is below {other} {interval}"
+    return f"cannot be told from {other} {interval}"
+
+
 def selection(metrics: Mapping[str, Any]) -> str:
     """Why the model that was kept was kept."""
     if metrics["selected"] == "probe":

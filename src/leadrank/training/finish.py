@@ -27,11 +27,13 @@ from leadrank.scoring.score import score_rows
 from leadrank.training.callbacks import StartFromProbe
 from leadrank.training.data import LeadDataModule
 from leadrank.training.run_folder import Run, write_metrics
+from leadrank.training.yardsticks import yardstick_scores
 
 Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
 CHOSEN_BY = "average_precision"
 RIVALS = ("lightgbm", "probe", "text_free", "words", "finetuned")
+SHOWN = ("lightgbm", "probe", "oracle_reader")  # in the report's curve
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def finish_run(folder: Path, trained: Trained) -> None:
     if selected == "probe":
         _back_to_probe(trained)
     scores["lightgbm"] = fit_lightgbm(data.table, trained.seed)
+    marks = yardstick_scores(data.table, data.root)
     validation, test = data.positions("validation"), data.positions("test")
     calibrations = {name: _calibrate(data, validation, score) for name, score in scores.items()}
     predictions = _predictions(data, test, scores[selected], calibrations[selected])
@@ -66,11 +69,13 @@ def finish_run(folder: Path, trained: Trained) -> None:
     base_rate = float(np.average(label, weights=weight))
     calls = call_list(predictions, base_rate=base_rate)
     metrics = _metrics(trained, selected, scores, calibrations)
+    metrics |= {name: _measure(data, test, mark) for name, mark in marks.items()}
+    scores |= marks
     rivals = pl.DataFrame(
         {"row_id": predictions["row_id"], **{n: s[test] for n, s in scores.items()}}
     )
     metrics["paired"] = paired_differences(
-        predictions, {name: rivals[name] for name in RIVALS}, seed=trained.seed
+        predictions, {name: rivals[name] for name in (*RIVALS, *marks)}, seed=trained.seed
     )
     # What training added, whichever of the two was kept.
     metrics["finetuned_over_probe"] = paired_differences(
@@ -104,7 +109,7 @@ def report(run: Run) -> Path:
         path,
         metrics=run.metrics,
         predictions=run.predictions,
-        rivals={name: rivals[name] for name in ("lightgbm", "probe")},
+        rivals={name: rivals[name] for name in SHOWN if name in rivals.columns},
         paired=run.metrics["paired"],
         call_list=run.call_list(),
         stages=load_crm_file(run.model_folder / "crm.yaml").stage_names,

@@ -1,7 +1,7 @@
-"""The simulated dealership: customers, their funnel and calls, the truth, and a small draw."""
+"""The simulated dealership: its people, days and texts, the truth, and a small draw."""
 
-from leadrank.world.parameters import WorldParameters
+from leadrank.world.export import make_world
 from leadrank.world.quickstart import ensure_world, quickstart_table
-from leadrank.world.simulate import make_world
+from leadrank.world.settings import WorldSettings
 
-__all__ = ["WorldParameters", "ensure_world", "make_world", "quickstart_table"]
+__all__ = ["WorldSettings", "ensure_world", "make_world", "quickstart_table"]

@@ -2,9 +2,8 @@
 
 CLAUSES[topic][level] are clauses that stand within a sentence, so that one may be denied, be
 past, or be somebody else's. QUESTIONS[topic] are a rep's questions whose Yes speaks for an
-order, and whose Yes speaks against one. IDIOMS[topic][level] are whole turns, some of them
-polite, sour or sarcastic. `{rival}` and `{partner}` are filled in per customer. Words occur at
-all levels on purpose: what decides is who says it, of whom, and when.
+order, and whose Yes speaks against one. `{rival}` and `{partner}` are filled in per customer.
+Words occur at all levels on purpose: what decides is who says it, of whom, and when.
 """
 
 CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -47,7 +46,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
     "budget": (
         (
             "the price is beyond us", "we cannot afford that rate",
-            "the bank will not go along", "that is more than we have",
+            "the bank will not go along", "it costs more than we have",
             "the money has to go into the roof", "we are thousands apart",
         ),
         (
@@ -201,70 +200,6 @@ BAD = (
     "Lovely brochure. The rest, no.",
 )  # fmt: skip
 
-IDIOMS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "rival": (
-        ("Nothing against you, but {rival} has already got our deposit in mind.",
-         "You are very kind. {rival} was kind and cheaper.",
-         "I will be frank, it looks like {rival}."),
-        ("{rival} says one thing and you say another, so we look on.",
-         "Let us see what {rival} comes up with."),
-        ("{rival} had their chance, thank you very much.",
-         "Fourteen months they want us to wait at {rival}. Fourteen!",
-         "Do not mention {rival} to me."),
-    ),
-    "household": (
-        ("You know how it is, I would, but I am not asked.",
-         "If I bring that up again I sleep on the sofa."),
-        ("That will be settled at the kitchen table, not on the phone.",
-         "My {partner} has to sit in it first."),
-        ("My {partner} asks every evening when it comes.",
-         "It was my {partner} who told me to ring you."),
-    ),
-    "budget": (
-        ("For that money I expect it to cook as well.",
-         "Great price, if one owns an oil well.", "We are not a bank."),
-        ("Something would have to move on the price.",
-         "With mats and winter tyres we could talk."),
-        ("Money is not what we will fall out over.",
-         "I had the figure checked, it is in order."),
-    ),
-    "trust": (
-        ("Your colleague promised to ring on Monday. Which Monday, he did not say.",
-         "I have heard a lot of promises by now."),
-        ("We will see how it goes.", "Put it in a mail, then I have it black on white."),
-        ("I do not run to three dealers, I come to you.",
-         "Give my regards to the workshop, they did well."),
-    ),
-    "need": (
-        ("What we have will outlive us.", "I just like looking at cars, I admit it."),
-        ("One gets tired of a car after nine years.", "It rattles, but it rattles reliably."),
-        ("I am standing at a bus stop as we speak.",
-         "They towed it off last week, that was that.",
-         "What can be plated at once? I do not care about the colour."),
-    ),
-    "intent": (
-        ("That is so kind of you. We will come back to you when the time is right.",
-         "Sounds lovely, thank you, thank you, I will be in touch.",
-         "Very interesting. Leave me your number, I will ring.",
-         "We think the world of you. Another time."),
-        ("Give me time.", "I have to sleep on it, and then again.",
-         "Send me that once more, please."),
-        ("How long does this take now? I want to be done with it.",
-         "Stop selling, I have said yes already.",
-         "What do you need from me, the passport or also a payslip?"),
-        ("We have a car now, thank you.", "It has become another one, sorry.",
-         "You are too late, it stands in the drive already.",
-         "We bought last week, not from you.", "The matter is settled, we signed elsewhere."),
-    ),
-    "calling": (
-        ("You again!", "If I need something I know where you are.",
-         "Is there a list that one can get off?"),
-        ("Ring or do not ring, as you like.",),
-        ("Good that you ring, I would have put it off for ever.",
-         "Wait, let me get a pen, I have a whole list."),
-    ),
-}  # fmt: skip
-
 #: Two clauses of which one is what counts: opening, middle, and whether the first counts.
 CONTRASTS: tuple[tuple[str, str, bool], ...] = (
     ("A month ago I would have said that ", "; today it is that ", False),
@@ -285,43 +220,3 @@ OPENINGS = (
     "Well, ", "To be honest, ", "Look, ", "You see, ", "So, ", "I mean, ", "", "", "",
     "Between us, ", "As I said, ", "Erm, ", "Right, ",
 )  # fmt: skip
-
-#: What a rep notes, by topic and level.
-NOTES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "rival": (
-        ("leans {rival}", "{rival} ahead of us", "will prob. go {rival}"),
-        ("cmp w/ {rival}", "{rival} offer on table", "us or {rival}, open"),
-        ("{rival} out", "no longer w/ {rival}", "only us"),
-    ),
-    "household": (
-        ("{partner} vs", "no from {partner}", "home: veto"),
-        ("{partner} undecided", "must ask {partner}"),
-        ("{partner} ok", "decides alone or {partner} ok", "home: yes"),
-    ),
-    "budget": (
-        ("price too high", "financing refused", "budg. way short"),
-        ("budg. tight", "depends on trade-in"),
-        ("budg. ok", "fin. approved", "price no issue"),
-    ),
-    "trust": (
-        ("annoyed w/ us", "complaint, see mail", "trust low"),
-        ("neutral", "wants it in writing"),
-        ("regular, happy w/ us", "trusts us"),
-    ),
-    "need": (
-        ("no real need", "old car fine", "browsing"),
-        ("would be nice to have", "old car ageing"),
-        ("needs car", "old one dead", "lease return"),
-    ),
-    "intent": (
-        ("cold", "not now", "polite no"),
-        ("undecided", "thinking"),
-        ("hot", "wants to sign", "ready"),
-        ("bought elsewhere", "lost to other make"),
-    ),
-    "calling": (
-        ("no calls pls", "comes by himself/herself"),
-        ("cb ok",),
-        ("call helps, cb!", "needs guiding"),
-    ),
-}  # fmt: skip

@@ -19,18 +19,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from leadrank.world.call_value import observed_call_rate
 from leadrank.world.columns import crm_rows, customer_ids, times
 from leadrank.world.crm import LATER_FIELDS, crm_text
 from leadrank.world.dealership import Dealership
 from leadrank.world.draws import Purpose, generator, hashed
 from leadrank.world.facts import TOPICS, When, month_middle
 from leadrank.world.log import Columns
+from leadrank.world.morning import Morning
 from leadrank.world.policies import habit
 from leadrank.world.settings import HORIZON_DAYS, START, WorldSettings
 from leadrank.world.state import NEVER
 from leadrank.world.text import call_events, note_only, written_levels
 from leadrank.world.timeline import Timeline
-from leadrank.world.truth import Morning, observed_call_rate, order_probability
+from leadrank.world.truth import order_probability
 
 ROWS_TWICE, TWO_TICKETS = 0.005, 0.01
 AFTER_ORDER = (

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from leadrank.world import clauses, small_talk
+from leadrank.world import clauses, idioms, shorthand, small_talk
 from leadrank.world.facts import TOPICS, When
 
 Ints = NDArray[np.int64]
@@ -88,8 +88,8 @@ def _add_level(pieces: Fragments, topic: str, level: int) -> None:
 
     pieces.add(f"clause {topic} {level}", of(clauses.CLAUSES))
     pieces.add(f"idiom {topic} {level}", [f" Customer: {idiom}" for idiom in
-                                          of(clauses.IDIOMS)])  # fmt: skip
-    pieces.add(f"note {topic} {level}", [f"{note}; " for note in of(clauses.NOTES)])
+                                          of(idioms.IDIOMS)])  # fmt: skip
+    pieces.add(f"note {topic} {level}", [f"{note}; " for note in of(shorthand.NOTES)])
 
 
 def _add_small_talk(pieces: Fragments) -> None:
@@ -105,11 +105,13 @@ def _add_dates(pieces: Fragments) -> None:
     """A kind for each way of putting a date and, where it has one, each month or number."""
     for when in list(When)[1:]:
         for month, name in enumerate(small_talk.MONTHS):
-            number = small_talk.NUMBERS[month + 1]
+            number = small_talk.NUMBERS[
+                max(month + 1, 2)
+            ]  # dates within 10 days are put otherwise
             lines = [t.format(month=name, n=number) for t in small_talk.DATES[when.name]]
             pieces.add(f"date {when.value} {month}", _turns(lines))
     for month, name in enumerate(small_talk.MONTHS):
-        number = small_talk.NUMBERS[month % 6 + 1]
+        number = small_talk.NUMBERS[month % 6 + 2]
         lines = [t.format(month=name, n=number) for t in small_talk.REP_DATES]
         pieces.add(f"rep date {month}", _turns(lines))
         pieces.add(f"note date {month}", [f"dec. {name[:3]}; ", f"cb {name[:3]}; "])

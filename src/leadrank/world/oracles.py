@@ -8,23 +8,16 @@ It is no upper bound on what can be done with a world, but a reference that read
 import json
 from pathlib import Path
 
-import lightgbm as lgb
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from leadrank.world.crm import CATEGORICAL, NUMERIC
 from leadrank.world.facts import TOPICS
 from leadrank.world.settings import HORIZON_DAYS, START
+from leadrank.world.trees import Scores, fit_trees
 
-TREES = {
-    "objective": "binary", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 100,
-    "feature_fraction": 0.5, "lambda_l2": 5.0, "verbose": -1, "deterministic": True, "seed": 0,
-    "max_cat_threshold": 16, "cat_smooth": 50.0,
-}  # fmt: skip
-ROUNDS = 200
-
-Scores = NDArray[np.float64]
+LEAD = "customer_account_id"
+#: Codes that mean another store in another world.
+OWN_CODES = ("specialist_store_code", "specialist_store_province_id")
 
 
 def mature_rows(folder: Path) -> pl.DataFrame:
@@ -43,6 +36,11 @@ def column_features(rows: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(name).cast(pl.Float64) for name, _, _ in NUMERIC),
         *(pl.col(name).cast(pl.String) for name, _ in CATEGORICAL),
     )
+
+
+def reader_features(rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """The columns that mean the same in every world, and what the texts state."""
+    return column_features(rows).drop(OWN_CODES).hstack(fact_features(rows, folder))
 
 
 def fact_features(rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
@@ -75,38 +73,13 @@ def _as_of(key: pl.DataFrame, facts: pl.DataFrame, name: str) -> pl.DataFrame:
     return found.select(name, f"{name}_before").with_columns(age.alias(f"{name}_age"))
 
 
-def fit_trees(train: pl.DataFrame, label: pl.Series, test: pl.DataFrame) -> Scores:
-    """Log-odds of the test rows by boosted trees; strings are categories."""
-    made, codes = [], []
-    for name in train.columns:
-        if train.schema[name] == pl.String:
-            codes.append(name)
-            order = pl.Enum(train[name].drop_nulls().unique().sort())
-            made += [
-                frame[name].cast(order, strict=False).to_physical() for frame in (train, test)
-            ]
-        else:
-            made += [train[name], test[name]]
-    fitted, asked = (
-        np.stack([column.cast(pl.Float64).to_numpy() for column in made[side::2]], axis=1)
-        for side in (0, 1)
-    )
-    data = lgb.Dataset(
-        fitted, label.to_numpy(), feature_name=train.columns, categorical_feature=codes
-    )
-    return np.asarray(lgb.train(TREES, data, ROUNDS).predict(asked, raw_score=True))
-
-
 def oracle_reader(train: Path, test: Path) -> Scores:
-    """Scores of the mature rows of world `test` by a perfect reader that learned from `train`.
+    """Log-odds of the mature rows of world `test` by a perfect reader, taught by `train`.
 
     Args:
         train: folder of a world; the larger, the closer to what reading could give.
         test: folder of another world of the same settings and another seed.
     """
-    known, asked = mature_rows(train), mature_rows(test)
-    features = [
-        column_features(rows).hstack(fact_features(rows, folder))
-        for rows, folder in ((known, train), (asked, test))
-    ]
-    return fit_trees(features[0], known["label"], features[1])
+    known = mature_rows(train)
+    trees = fit_trees(reader_features(known, train), known["label"], known[LEAD])
+    return trees(reader_features(mature_rows(test), test))

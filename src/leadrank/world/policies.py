@@ -46,8 +46,8 @@ def habit(view: DayView, rng: np.random.Generator) -> NDArray:
 
 
 def by_true_effect(dealership: "Dealership", *, sign: float = 1.0) -> Policy:
-    """Who gains most from a call today first (`sign=-1`: last); see `truth.call_effect`."""
-    from leadrank.world.truth import call_effect
+    """Who gains most from a call today first (`sign=-1`: last); see `call_value`."""
+    from leadrank.world.call_value import call_effect
 
     def policy(view: DayView, rng: np.random.Generator) -> NDArray:
         return sign * call_effect(dealership, view.lead) + 1e-9 * rng.random(len(view))
@@ -57,7 +57,7 @@ def by_true_effect(dealership: "Dealership", *, sign: float = 1.0) -> Policy:
 
 def by_true_probability(dealership: "Dealership") -> Policy:
     """Who is likeliest to order within the horizon first."""
-    from leadrank.world.truth import probability_today
+    from leadrank.world.call_value import probability_today
 
     def policy(view: DayView, rng: np.random.Generator) -> NDArray:
         return probability_today(dealership, view.lead) + 1e-9 * rng.random(len(view))

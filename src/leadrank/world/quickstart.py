@@ -11,19 +11,20 @@ import hashlib
 import json
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from tqdm import tqdm
 
 from leadrank.errors import UserError
-from leadrank.world.parameters import HORIZON_DAYS
-from leadrank.world.simulate import make_world
+from leadrank.world.export import make_world
+from leadrank.world.settings import HORIZON_DAYS, START, WorldSettings
 
-LEADS, DAYS, SEED = 70_000, 217, 2024
-FILES = ("leads.parquet", "calls.parquet", "truth.parquet", "world.json")
+SETTINGS, SEED = WorldSettings(leads=30_000, days=217), 2024
+FILES = {"leads.parquet", "calls.parquet", "truth", "world.json"}
+FORMER_FILES = FILES | {"truth.parquet"}  # of the world before
+KEY = ["customer_account_id", "ppl_dt"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,15 @@ class Window:
     all_orders: bool
 
 
-#: Validation and test start on a list day, a horizon after the window that is purged for them.
-#: 4,500 rows are mature: the last 1,800 are test (0.4), and of the 2,560 that the purge leaves
-#: before them the last 640 are validation (0.25).
+#: A row's horizon ends on the morning 30 days later: train and validation end with the last day
+#: that leaves the next part's first morning alone. 4,500 rows are mature: the last 1,800 are
+#: test (0.4), and of the 2,560 that the purge leaves before them the last 640 are validation
+#: (0.25).
 WINDOWS = (
-    Window(0, 64, 1800, True),  # train
-    Window(64, 94, 120, False),  # purged: their horizon reaches into validation
-    Window(94, 110, 640, True),  # validation
-    Window(110, 140, 140, False),  # purged: their horizon reaches into test
+    Window(0, 65, 1800, True),  # train
+    Window(65, 94, 120, False),  # purged: their horizon reaches into validation
+    Window(94, 111, 640, True),  # validation
+    Window(111, 140, 140, False),  # purged: their horizon reaches into test
     Window(140, 187, 1800, True),  # test
     Window(187, 217, 120, False),  # immature
 )
@@ -52,7 +54,7 @@ WINDOWS = (
 def ensure_world(folder: Path) -> None:
     """Make the quickstart's world in `folder` unless it is there; never leaves half of one.
 
-    One that other code or parameters made is replaced. Takes some seconds. Raises UserError
+    One that other code or settings made is replaced. Takes some seconds. Raises UserError
     when the folder holds something else.
     """
     if _is_current(folder):
@@ -63,42 +65,35 @@ def ensure_world(folder: Path) -> None:
             "move it away, or give another data root"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".world-") as temporary,
-        tqdm(total=2, desc="making the simulated dealership", unit="step") as bar,
-    ):
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".world-") as temporary:
         population, draw = Path(temporary) / "population", Path(temporary) / "draw"
-        make_world(LEADS, DAYS, SEED, population)
-        bar.update()
+        make_world(SETTINGS, SEED, population)
         quickstart_table(population, draw)
         _publish(draw, folder, old=Path(temporary) / "old")
-        bar.update()
 
 
-def _recipe(parameters: dict[str, Any]) -> dict[str, Any]:
+def _recipe(described: dict[str, Any]) -> dict[str, Any]:
     """What decides a draw's bytes; `format` is a hash of this package's code."""
     code = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
         code.update(file.read_bytes())
-    sizes = {name: parameters[name] for name in ("leads", "days", "seed")}
+    own = {name: described[name] for name in (*asdict(SETTINGS), "seed")}
     windows = [asdict(window) for window in WINDOWS]
-    return {"format": code.hexdigest()[:12], **sizes, "windows": windows}
+    return {**own, "format": code.hexdigest()[:12], "windows": windows}
 
 
 def _is_current(folder: Path) -> bool:
-    if not (folder / "world.json").is_file():
-        return False
     try:
         found = json.loads((folder / "world.json").read_text(encoding="utf-8"))
-    except ValueError:
+    except (OSError, ValueError):
         return False
-    wanted = _recipe({"leads": LEADS, "days": DAYS, "seed": SEED})
+    wanted = _recipe({**asdict(SETTINGS), "seed": SEED})
     return {name: found.get(name) for name in wanted} == wanted
 
 
 def _is_a_world(folder: Path) -> bool:
     """Whether the folder holds nothing but a world's own files, so that it may be replaced."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= set(FILES)
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= FORMER_FILES
 
 
 def _publish(draw: Path, folder: Path, *, old: Path) -> None:
@@ -113,44 +108,36 @@ def _publish(draw: Path, folder: Path, *, old: Path) -> None:
 
 
 def quickstart_table(world: Path, out: Path) -> None:
-    """Draw WINDOWS from the world in folder `world` and write the same files into `out`.
+    """Draw WINDOWS from the world in folder `world` and write the same tables into `out`.
 
     Adds the column `weight`, rows of the world per row of the draw, and to world.json how they
     were drawn. A world smaller than the quickstart's gives what rows it has.
     """
-    parameters = json.loads((world / "world.json").read_text(encoding="utf-8"))
-    rows = pl.read_parquet(world / "leads.parquet")
-    start = datetime.fromisoformat(parameters["start"])
+    described = json.loads((world / "world.json").read_text(encoding="utf-8"))
+    rows = pl.read_parquet(world / "leads.parquet").unique(maintain_order=True)
     drawn = pl.concat(
-        [
-            _draw(rows, window, start, parameters["seed"] + index)
-            for index, window in enumerate(WINDOWS)
-        ]
-    ).sort("snapshot", "lead_id")
-    out.mkdir(parents=True, exist_ok=True)
+        [_draw(rows, window, described["seed"] + k) for k, window in enumerate(WINDOWS)]
+    ).sort("ppl_dt", "customer_account_id")
+    (out / "truth").mkdir(parents=True, exist_ok=True)
     drawn.write_parquet(out / "leads.parquet")
-    calls = pl.read_parquet(world / "calls.parquet")
-    calls.join(drawn, on="lead_id", how="semi", maintain_order="left").write_parquet(
-        out / "calls.parquet"
-    )
-    truth = pl.read_parquet(world / "truth.parquet")
-    truth.join(
-        drawn, on=["lead_id", "snapshot"], how="semi", maintain_order="left"
-    ).write_parquet(out / "truth.parquet")
-    recipe = json.dumps({**parameters, **_recipe(parameters)}, indent=2)
+    for name in ("calls", "truth/facts"):
+        _of(world, name, drawn, KEY[:1]).write_parquet(out / f"{name}.parquet")
+    _of(world, "truth/probability", drawn, KEY).write_parquet(out / "truth/probability.parquet")
+    recipe = json.dumps({**described, **_recipe(described)}, indent=2)
     (out / "world.json").write_text(recipe + "\n", encoding="utf-8")
 
 
-def _draw(rows: pl.DataFrame, window: Window, start: datetime, seed: int) -> pl.DataFrame:
+def _of(world: Path, name: str, drawn: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The rows of a table of the world that belong to those drawn."""
+    table = pl.read_parquet(world / f"{name}.parquet")
+    return table.join(drawn, on=keys, how="semi", maintain_order="left")
+
+
+def _draw(rows: pl.DataFrame, window: Window, seed: int) -> pl.DataFrame:
     """All orders of a window and other rows up to its size, or a plain sample of both."""
-    inside = rows.filter(
-        pl.col("snapshot").is_between(
-            start + timedelta(days=window.start),
-            start + timedelta(days=window.end),
-            closed="left",
-        )
-    )
-    horizon = pl.col("snapshot") + pl.duration(days=HORIZON_DAYS)
+    first, end = (START + timedelta(days=day) for day in (window.start, window.end))
+    inside = rows.filter(pl.col("ppl_dt").is_between(first, end, closed="left"))
+    horizon = pl.col("ppl_dt") + pl.duration(days=HORIZON_DAYS)
     ordered = (pl.col("order_at") <= horizon).fill_null(value=False)
     always = inside.filter(ordered & window.all_orders)
     others = inside.filter(~(ordered & window.all_orders))

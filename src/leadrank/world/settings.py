@@ -33,9 +33,9 @@ class WorldSettings:
     weekend_calls: float = 0.4  # share of them on Saturdays and Sundays
     rest_days: int = 3  # between a conversation and the next attempt
     oldest: int = 90  # age in days at which a lead is filed away
-    snapshot_share: float = 0.055  # of the open leads on a morning become rows
-    order_base: float = -9.3
-    column_scale: float = 0.6  # standard deviation of what columns say of `fixed`
+    snapshot_share: float = 0.063  # of the open leads on a morning become rows
+    order_base: float = -9.15
+    column_scale: float = 0.5  # standard deviation of what columns say of `fixed`
     need: float = 0.65
     budget: float = 0.75
     trust: float = 0.6

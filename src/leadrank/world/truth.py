@@ -6,78 +6,16 @@ estimated there. Whom the reps will call depends on all other leads: calls to co
 their rate, and the momentum of those talked to since by its mean. That is the approximation.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-
 import numpy as np
 from numpy.typing import NDArray
 
 from leadrank.world import laws
-from leadrank.world.people import People
+from leadrank.world.morning import Morning
 from leadrank.world.settings import HORIZON_DAYS, WorldSettings
-
-if TYPE_CHECKING:
-    from leadrank.world.dealership import Dealership
 
 Floats = NDArray[np.float32]
 
-USUAL_CALL_RATE = 0.04  # conversations a day with an open lead
 CHUNK = 6_000  # rows at a time: their states stay in the processor's cache
-
-
-@dataclass(frozen=True)
-class Morning:
-    """The hidden state of some leads on some morning; one entry per row [n]."""
-
-    arrival: Floats
-    day: Floats
-    due: Floats
-    fixed: Floats
-    trust: Floats
-    lift: Floats  # times the rep's skill
-    reach: Floats
-    rival: NDArray[np.int8]
-    household: NDArray[np.int8]
-    momentum: Floats
-    fatigue: Floats
-    driven: NDArray[np.bool_]
-    booked: Floats
-    gone: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, world: "Dealership", state: dict[str, NDArray]) -> Self:
-        """From entries of the log's table `rows`."""
-        people, lead = world.people, state["lead"]
-        skill = world.staff.skill[people.rep[lead]]
-        return cls(
-            people.arrival[lead].astype(np.float32), state["day"].astype(np.float32),
-            people.due[lead], people.fixed[lead], people.trust[lead],
-            people.lift[lead] * skill, people.reach[lead], state["rival"], state["household"],
-            state["momentum"], state["fatigue"], state["driven"],
-            state["booked"].astype(np.float32), state["gone"],
-        )  # fmt: skip
-
-    @classmethod
-    def now(cls, world: "Dealership", lead: NDArray) -> Self:
-        """The state of leads on the dealership's present morning."""
-        state = world.state
-        return cls.of(
-            world,
-            {
-                "lead": lead, "day": np.full(len(lead), world.day),
-                "driven": state.drives[lead] > 0,
-                **{
-                    name: getattr(state, name)[lead]
-                    for name in ("rival", "household", "momentum", "fatigue", "booked", "gone")
-                },
-            },
-        )  # fmt: skip
-
-    def __getitem__(self, rows: slice) -> "Morning":
-        return Morning(**{name: values[rows] for name, values in vars(self).items()})
-
-    def __len__(self) -> int:
-        return len(self.day)
 
 
 def order_probability(
@@ -200,55 +138,3 @@ def _pass_night(weight: Floats) -> Floats:
     rival = np.tensordot(laws.RIVAL_STEP.T.astype(np.float32), weight, axes=(1, 1))
     house = np.tensordot(laws.HOUSE_STEP.T.astype(np.float32), rival, axes=(1, 2))
     return np.ascontiguousarray(house.transpose(2, 1, 0, 3, 4))
-
-
-def observed_call_rate(
-    people: People, lead: NDArray, day: NDArray, talks: dict[str, NDArray], days: int
-) -> Floats:
-    """Conversations a day in the 30 days after each row, by cell of age and waiting time.
-
-    Args:
-        people: for the leads' arrival and reach.
-        lead: of each row [n].
-        day: of each row [n].
-        talks: the conversations' `lead` and `day`.
-        days: the world's length; rows without their 30 days are not counted.
-    """
-    span = 1 << 12
-    key = np.sort(talks["lead"].astype(np.int64) * span + talks["day"] + span // 2)
-    at = lead.astype(np.int64) * span + day + span // 2
-    before = np.searchsorted(key, at)
-    after = np.searchsorted(key, at + HORIZON_DAYS) - before
-    last = key[np.maximum(before - 1, 0)]
-    since = np.where((before > 0) & (last // span == lead), at - last, 99)
-    age = np.digitize(day - people.arrival[lead], [1, 4, 10, 25, 50])
-    cell = age * 6 + np.digitize(since, [2, 5, 10, 20, 99])
-    seen = day <= days - HORIZON_DAYS
-    count = np.bincount(cell[seen], minlength=36)
-    mean = np.bincount(cell[seen], after[seen], minlength=36) / np.maximum(count, 1)
-    reach = people.reach[lead] / people.reach.mean()
-    return (mean[cell] / HORIZON_DAYS * reach).astype(np.float32)
-
-
-def probability_today(world: "Dealership", lead: NDArray) -> Floats:
-    """Chance of an order within the horizon of leads on the present morning."""
-    morning = Morning.now(world, lead)
-    rate = USUAL_CALL_RATE * 2 * morning.reach
-    return order_probability(world.settings, morning, rate)
-
-
-def call_effect(world: "Dealership", lead: NDArray) -> Floats:
-    """What an attempt to call today adds to the chance of an order within the horizon.
-
-    reach (P(order | talked to today) - P(order | not)); calls of the days to come are left
-    out of both, or the difference would count what a later call would have done as well.
-    """
-    morning = Morning.now(world, lead)
-    left = morning.due - morning.day
-    unit = np.ones(len(morning), np.float32)
-    gain = laws.gain(morning.lift, unit, left, morning.fatigue)
-    gain = (world.settings.call_scale * gain).astype(np.float32)
-    reach = morning.reach * np.where(morning.gone, laws.CONNECT_GONE, 1.0)
-    called = order_probability(world.settings, morning, added=gain)
-    alone = order_probability(world.settings, morning)
-    return (reach * (called - alone)).astype(np.float32)
