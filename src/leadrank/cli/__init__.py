@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "fit": "train an experiment: --config experiments/EXP.yaml --data.crm FILE",
     "sweep": "run a W&B sweep file here: FILE --data NAME, and flags of `fit`",
     "compare": "every system on one CRM, side by side: --data NAME",
+    "audit": "which tiers of preference pairs can be trusted: --data NAME",
     "test": "measure a finished run's model on its test part again",
     "score": "rank new leads with a finished run",
     "report": "write a finished run's report.html again",
@@ -57,6 +58,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
         "fit": _fit,
         "sweep": _sweep,
         "compare": _compare,
+        "audit": _audit,
         "test": _test,
         "score": _score,
         "report": _report,
@@ -122,6 +124,23 @@ def _compare(words: list[str]) -> int:
     return run_compare(chosen, words)
 
 
+def _audit(words: list[str]) -> int:
+    parser = _parser("audit")
+    parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    parser.add_argument("--exp", default="hpro", help="whose pairs; default %(default)s")
+    parser.add_argument("--scheme", help="another scheme of tiers than the experiment's")
+    parser.add_argument("--run", type=Path, help="a finished run: what its tiers pull")
+    parser.add_argument("--out", type=Path, help="default: benchmarks/audit/NAME")
+    parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
+    parser.add_argument("--experiments", type=Path, default=Path("experiments"))
+    parser.add_argument("--seed", type=int, default=0, help="of samples and bootstrap")
+    parser.add_argument("--smoke", action="store_true", help="few rows: seconds")
+    chosen = parser.parse_args(words)
+    from leadrank.cli.audit import run_audit
+
+    return run_audit(chosen, words)
+
+
 def _run_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
     parser.add_argument("--base", help="folder of the base model, if it has moved")
@@ -153,6 +172,10 @@ def _score(words: list[str]) -> int:
         "--root", help="where tables not given with --data lie; default $LEADRANK_DATA"
     )
     parser.add_argument("--out", required=True, type=Path, help=".parquet or .csv")
+    parser.add_argument(
+        "--engine", choices=("dense", "int8"), default="dense",
+        help="int8: products in 8 bit, faster on a CPU; scores move a little",
+    )  # fmt: skip
     parser.add_argument("--four-bit", action="store_true", help="less memory, slower on CPU")
     return run_score(parser.parse_args(words))
 

@@ -1,13 +1,17 @@
 """`leadrank bench`: every ratio beside its target, as a table and as a file."""
 
+import contextlib
+import io
 import logging
 import platform
+import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from leadrank.bench.benches import NAMES, OF_LEADS, OF_SIZE
+from leadrank.bench.benches import NAMES, OF_LEADS, OF_SIZE, OF_WORLD
 from leadrank.bench.figure import HEAD, Figure, write_figures
 from leadrank.bench.leads import Leads, has_data, open_leads
 from leadrank.bench.sizes import SMOKE, Sizes
@@ -29,15 +33,15 @@ def run_bench(chosen: Namespace) -> int:
     gpu = torch.cuda.is_available()
     where = torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} CPU threads"
     print(f"{platform.machine()}, {where}, torch {torch.__version__}")
+    if chosen.data is None and not has_data("raop"):
+        print("LEADRANK_DATA is not set, so leads are the simulated world's (docs/data.md)")
     print(HEAD)
     figures: list[Figure] = []
-    leads = _leads(chosen, sizes) if set(wanted) & set(OF_LEADS) else None
-    for name in wanted:
-        if name in OF_SIZE:
-            found = OF_SIZE[name](sizes)
-        else:
-            assert leads is not None
-            found = OF_LEADS[name](leads, sizes)
+    for place, name in enumerate(wanted, 1):
+        print(f"{place} of {len(wanted)}: {name}", file=sys.stderr, flush=True)
+        # Bars of what is timed would tear the table apart.
+        with contextlib.redirect_stderr(io.StringIO()):
+            found = _measure(name, chosen, sizes)
         for figure in found:
             print(figure.line(), flush=True)
         figures += found
@@ -51,8 +55,16 @@ def run_bench(chosen: Namespace) -> int:
     return 0
 
 
+def _measure(name: str, chosen: Namespace, sizes: Sizes) -> list[Figure]:
+    if name in OF_SIZE:
+        return OF_SIZE[name](sizes)
+    if name in OF_WORLD:
+        return OF_WORLD[name](_world(chosen, sizes), sizes)
+    return OF_LEADS[name](_leads(chosen, sizes), sizes)
+
+
 def _names(only: str | None) -> list[str]:
-    names = only.split(",") if only else list(NAMES)
+    names = only.split(",") if only else [name for name in NAMES if name not in OF_WORLD]
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         raise UserError(
@@ -62,9 +74,12 @@ def _names(only: str | None) -> list[str]:
     return names
 
 
+def _world(chosen: Namespace, sizes: Sizes) -> Leads:
+    crm = chosen.experiments / "data" / "world.yaml"
+    return open_leads(crm, None, replace(sizes, tokens=sizes.int8_tokens))
+
+
 def _leads(chosen: Namespace, sizes: Sizes) -> Leads:
     name = chosen.data or ("raop" if has_data("raop") else "world")
-    if chosen.data is None and name == "world":
-        print("LEADRANK_DATA is not set, so leads are the simulated world's (docs/data.md)")
     crm = chosen.experiments / "data" / f"{name}.yaml"
     return open_leads(crm, chosen.root, sizes, smoke=chosen.smoke)

@@ -27,7 +27,7 @@ class TokenCodes:
     def of(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """Codes [m d] and the scale of each token [m 1]."""
         if self._input is not states or self._codes is None:
-            self._input, self._codes = states, _codes(states.flatten(0, -2))
+            self._input, self._codes = states, _codes(states.flatten(0, -2).float())
         return self._codes
 
 
@@ -52,7 +52,7 @@ class Int8Linear(nn.Module):
         product = torch._int_mm(codes, self.codes).float().mul_(scale).mul_(self.scale)
         if self.bias is not None:
             product += self.bias
-        return product.view(*states.shape[:-1], -1)
+        return product.view(*states.shape[:-1], -1).to(states.dtype)
 
 
 def int8_model(model: LeadModel) -> LeadModel:
@@ -63,11 +63,12 @@ def int8_model(model: LeadModel) -> LeadModel:
     if next(model.parameters()).device.type != "cpu":
         raise UserError("engine int8: it is for CPUs; take the dense engine on a GPU")
     twin = copy.copy(model)
-    twin._modules = {"encoder": _int8_encoder(model.encoder), "head": model.head}
+    twin._modules = {"encoder": int8_encoder(model.encoder), "head": model.head}
     return twin
 
 
-def _int8_encoder(encoder: LeadEncoder) -> LeadEncoder:
+def int8_encoder(encoder: LeadEncoder) -> LeadEncoder:
+    """As `int8_model`, of the encoder alone; embeddings and norms are shared with it."""
     dense = encoder.dense()
     memo: dict[int, object] = {id(p): p for p in dense.trunk.parameters()}
     tokens = TokenCodes()

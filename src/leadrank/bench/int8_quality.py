@@ -1,0 +1,111 @@
+"""What the int8 engine does to a ranking: another simulated world, scored by both engines.
+
+A probe is fitted on the quickstart's training rows with dense vectors, once on text and fields
+and once on text alone, which hides nothing; both engines' vectors then go through it.
+"""
+
+import tempfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from leadrank.bench.figure import Figure
+from leadrank.bench.leads import Leads
+from leadrank.bench.sizes import Sizes
+from leadrank.funnel import LeadTable, read_lead_table
+from leadrank.model.crosses import NO_CROSSES
+from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.int8 import int8_encoder
+from leadrank.model.probe import fit_probe
+from leadrank.model.rows import LeadRows, distinct_prompts, pad, scoring_batches
+from leadrank.preference.order_metrics import auc
+from leadrank.text import tokenise
+from leadrank.world.export import make_world
+from leadrank.world.quickstart import SEED, SETTINGS
+from leadrank.world.settings import START
+
+#: Days of the other world that are read: the quickstart's test part.
+FIRST_DAY, LAST_DAY, TOP = 140, 187, 0.01
+
+
+def int8_quality(leads: Leads, sizes: Sizes) -> list[Figure]:
+    """Overlap of the best 1 %, and how far the AUC moves, on rows of another world."""
+    data = leads.data
+    with tempfile.TemporaryDirectory() as folder:
+        table = _other_world(leads, Path(folder), sizes.int8_rows)
+    rows = LeadRows(
+        table, tokenise(table, data.tokens.template, data.tokenizer), data.field_features
+    )
+    encoder = LeadEncoder(EncoderSettings(layers=sizes.layers, adapt="none"), "cpu")
+    engines = encoder.dense(), int8_encoder(encoder)
+    train = data.positions("train")
+    learned = read(engines[0], data.rows)[train]
+    dense, int8 = (read(engine, rows) for engine in engines)
+    cosine = torch.cosine_similarity(torch.from_numpy(dense), torch.from_numpy(int8))
+    found = [Figure("int8 vectors, least cosine", float(cosine.min()), "", len(rows))]
+    fields = data.rows.fields.numpy()[train], rows.fields.numpy()
+    for name, (of_train, of_all) in {
+        "": fields,
+        ", text alone": (fields[0][:, :0], fields[1][:, :0]),
+    }.items():
+        label, weight, lead = (
+            column.numpy()[train]
+            for column in (data.rows.label, data.rows.weight, data.rows.lead)
+        )
+        probe = fit_probe(learned, of_train, NO_CROSSES, label, weight, lead)
+        scores = [probe.score(vectors, of_all) for vectors in (dense, int8)]
+        found += _ranking(name, scores, rows, targets=not name)
+    return found
+
+
+def read(encoder: LeadEncoder, rows: LeadRows) -> NDArray[np.float32]:
+    """[rows d] vectors of all rows, each prompt read once."""
+    first, prompt = distinct_prompts(rows.tokens, np.arange(len(rows)))
+    vectors = np.empty((len(first), encoder.width), np.float32)
+    for batch in scoring_batches(rows.length[first], max_tokens=1024):
+        ids, mask = pad([rows.tokens[int(first[one])] for one in batch])
+        with torch.inference_mode():
+            vectors[batch] = encoder(ids, mask).numpy()
+    return vectors[prompt]
+
+
+def overlap(one: NDArray, other: NDArray, share: float) -> float:
+    """Per cent of the best `share` of one ranking that the other's best hold too."""
+    count = max(1, round(share * len(one)))
+    best = (set(np.argsort(-score, kind="stable")[:count]) for score in (one, other))
+    return 100 * len(set.intersection(*best)) / count
+
+
+def _ranking(name: str, scores: list[NDArray], rows: LeadRows, targets: bool) -> list[Figure]:
+    label, ones = rows.label.double(), torch.ones(len(rows), dtype=torch.float64)
+    areas = [float(auc(torch.from_numpy(s).double(), label, ones)) for s in scores]
+    held, moved = overlap(*scores, TOP), abs(areas[1] - areas[0])
+    n = len(rows)
+    return [
+        Figure(f"  best 1 % in common{name}", held, "%", n, 95.0 if targets else None),
+        Figure(f"  AUC moves by{name}", moved, "", n, 0.002 if targets else None, "most"),
+        Figure(f"  dense AUC{name}", areas[0], "", n),
+    ]
+
+
+def _other_world(leads: Leads, folder: Path, count: int) -> LeadTable:
+    """So many rows of a world of another seed, as the quickstart's CRM file reads them."""
+    made = folder / "made"
+    made.mkdir()
+    make_world(replace(SETTINGS, leads=max(count, 2_000)), SEED + 1, made, progress=False)
+    rows = pl.read_parquet(made / "leads.parquet").unique(maintain_order=True)
+    first, last = (START + timedelta(days=day) for day in (FIRST_DAY, LAST_DAY))
+    rows = rows.filter(pl.col("ppl_dt").is_between(first, last, closed="left"))
+    keys = ["customer_account_id", "ppl_dt"]
+    rows = rows.unique(keys, keep="first", maintain_order=True)
+    drawn = rows.sample(min(count, rows.height), seed=0).with_columns(weight=pl.lit(1.0))
+    (folder / "world").mkdir()
+    drawn.write_parquet(folder / "world" / "leads.parquet")
+    calls = pl.read_parquet(made / "calls.parquet")
+    calls.join(drawn, on=keys[:1], how="semi").write_parquet(folder / "world" / "calls.parquet")
+    return read_lead_table(leads.data.crm, folder)
