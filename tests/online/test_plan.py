@@ -65,6 +65,12 @@ def test_power_is_that_of_the_noncentral_t() -> None:
     )
 
 
+def test_power_far_out_is_one_whatever_the_sign() -> None:
+    for dof in (20, 398):
+        assert power(-10.0, 1.0, dof) == pytest.approx(1)
+        assert power(10.0, 1.0, dof) == pytest.approx(1)
+
+
 def test_the_needed_ratio_has_the_wanted_power() -> None:
     for dof in (4, 38, 400):
         assert power(0.3 * needed_ratio(dof), 0.3, dof) == pytest.approx(0.8)

@@ -118,8 +118,10 @@ def power(uplift: float, se: float, dof: float, *, critical: float | None = None
     `critical`: standard errors that it takes; None: one look at 95 %.
     """
     c = stats.t.isf(0.025, dof) if critical is None else critical
-    ratio = uplift / se
-    return float(stats.nct.sf(c, dof, ratio) + stats.nct.cdf(-c, dof, ratio))
+    ratio = abs(uplift) / se
+    # Of the wrong sign: scipy 1.17 has NaN for what is below 1e-20.
+    wrong = np.nan_to_num(stats.nct.cdf(-c, dof, ratio))
+    return float(stats.nct.sf(c, dof, ratio) + wrong)
 
 
 def needed_ratio(dof: float, *, wanted: float = 0.8, critical: float | None = None) -> float:
@@ -128,7 +130,7 @@ def needed_ratio(dof: float, *, wanted: float = 0.8, critical: float | None = No
     def short(ratio: float) -> float:
         return power(ratio, 1.0, dof, critical=critical) - wanted
 
-    # Stepping up: scipy's noncentral t is NaN far out, where the power is 1.
+    # Stepping up brackets it, however large `critical` is.
     high = 1.0
     while short(high) < 0:
         high += 1.0

@@ -187,7 +187,7 @@ def _calendar(day: pl.Series) -> pl.Series:
         return pl.select(pl.date_range(pl.lit(day).min(), pl.lit(day).max())).to_series()
     if not day.dtype.is_integer():
         raise UserError(f"day: expected dates (2024-05-31) or whole numbers, came {day.dtype}")
-    if int(day.max()) > YEAR_1000:
-        raise UserError(f"day: {day.max()} looks like a date without hyphens; write 2024-05-31")
+    if (day > YEAR_1000).any():
+        raise UserError(f"day: {day[0]} looks like a date without hyphens; write 2024-05-31")
     whole = pl.int_range(pl.lit(day).min(), pl.lit(day).max() + 1)
     return pl.select(whole).to_series().cast(day.dtype)
