@@ -13,6 +13,8 @@ def run_world(chosen: argparse.Namespace) -> int:
     settings = WorldSettings(leads=chosen.leads, days=chosen.days)
     if chosen.policies:
         return _policies(settings, chosen)
+    if chosen.texts:
+        return _texts(settings, chosen)
     if chosen.measure:
         return _measure(settings, chosen)
     from leadrank.world.export import make_world
@@ -35,10 +37,13 @@ def _check(chosen: argparse.Namespace) -> None:
         )
     if chosen.seed < 0:
         wrong.append(f"--seed {chosen.seed}: expected 0 or more")
-    if chosen.measure and chosen.policies:
-        wrong.append("--measure and --policies: one at a time")
-    if out is None and not chosen.policies:
+    doors = [name for name in ("measure", "policies", "texts") if getattr(chosen, name)]
+    if len(doors) > 1:
+        wrong.append(f"--{' and --'.join(doors)}: one at a time")
+    if out is None and not (chosen.policies or chosen.texts):
         wrong.append("--out: expected a folder")
+    if chosen.texts < 0 or chosen.seeds < 1:
+        wrong.append("--texts, --seeds: expected numbers of at least 1")
     taken = out is not None and out.exists() and any(out.iterdir() if out.is_dir() else [out])
     if taken and not chosen.measure:
         wrong.append(f"--out {out}: not empty; give another folder, or move it away")
@@ -58,4 +63,19 @@ def _policies(settings: WorldSettings, chosen: argparse.Namespace) -> int:
     from leadrank.world.orders_of_calls import sales_by_policy, table
 
     print(table(sales_by_policy(settings, range(chosen.seed, chosen.seed + chosen.seeds))))
+    return 0
+
+
+def _texts(settings: WorldSettings, chosen: argparse.Namespace) -> int:
+    from leadrank.world.dealership import Dealership
+    from leadrank.world.policies import habit
+    from leadrank.world.text import call_events
+    from leadrank.world.transcripts import sampled_page
+
+    world = Dealership(settings, chosen.seed, progress=True)
+    calls = call_events(world.run(settings.days, habit, progress=True))
+    words = {"texts": chosen.texts, "leads": chosen.leads, "days": chosen.days}
+    command = " ".join(f"--{name} {value}" for name, value in words.items())
+    command = f"leadrank world {command} --seed {chosen.seed}"
+    print(sampled_page(calls, chosen.texts, seed=chosen.seed, command=command))
     return 0

@@ -63,7 +63,7 @@ about: Simulated car dealership.
 source:
   tables: {{leads: leads.parquet, calls: calls.parquet}}
   # The export holds some rows twice.
-  query: select distinct * from leads order by ppl_dt, customer_account_id
+  query: select distinct *, specialist_id as rep from leads order by ppl_dt, customer_account_id
   get: "`leadrank world --leads 60000 --days 217 --seed 0 --out FOLDER` makes it."
 timezone: UTC
 # Not ticket_id: some customers were entered twice, under two tickets.
@@ -76,7 +76,7 @@ stages:
   - {{name: test drive, reached_at: test_drive_at}}
   - {{name: order, reached_at: order_at}}
 lost: {{reached_at: defeat_at}}
-group: {{columns: [specialist_id], day: true}}
+group: {{columns: [rep], day: true}}
 fields:
   numeric:
 {numeric}
