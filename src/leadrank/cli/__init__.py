@@ -279,4 +279,5 @@ def _world(words: list[str]) -> int:
         "--policies", action="store_true", help="what several orders of calls sell"
     )
     parser.add_argument("--seeds", type=int, default=3, help="with --policies: worlds of each")
+    parser.add_argument("--texts", type=int, default=0, help="print so many texts, as Markdown")
     return run_world(parser.parse_args(words))
