@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leadrank.world import clauses, statements, text
+from leadrank.world import clauses, questions, statements, text
 from leadrank.world.draws import call_key
 from leadrank.world.facts import (
     BOUGHT,
@@ -101,14 +101,14 @@ def said(topic: int, level: int) -> list[str]:
 
 def test_yes_and_no_mean_what_the_question_makes_of_them():
     topic = TOPICS.index("household")
-    good, bad = clauses.QUESTIONS["household"]
+    good, bad = questions.QUESTIONS["household"]
     for level, yes_to in ((2, good), (0, bad)):
         asked = [s for s in said(topic, level) if s.startswith(" Rep: ")]
         assert len(asked) > 100
         for sentence in asked:
             question, answer = sentence.removeprefix(" Rep: ").split(" Customer: ")
-            assert (answer in clauses.YES) == (question in yes_to), sentence
-            assert (answer in clauses.NO) == (question not in yes_to), sentence
+            assert (answer in questions.YES) == (question in yes_to), sentence
+            assert (answer in questions.NO) == (question not in yes_to), sentence
 
 
 def test_of_two_opposite_clauses_the_frame_says_which_counts():
@@ -120,7 +120,8 @@ def test_of_two_opposite_clauses_the_frame_says_which_counts():
         for opening, middle, first in frames:
             if not sentence.startswith(opening) or middle not in sentence:
                 continue
-            one, two = sentence.removeprefix(opening).removesuffix(".").split(middle)
+            stop = max((s for s in clauses.STOPS if sentence.endswith(s)), key=len)
+            one, two = sentence.removeprefix(opening).removesuffix(stop).split(middle)
             true, false = (one, two) if first else (two, one)
             assert true in clauses.CLAUSES["need"][2]
             assert false in clauses.CLAUSES["need"][0]
@@ -130,12 +131,12 @@ def test_of_two_opposite_clauses_the_frame_says_which_counts():
 
 def test_the_same_praise_is_good_news_of_us_and_bad_news_of_the_rival():
     for topic, level, question in (
-        ("trust", 2, clauses.ABOUT_US), ("rival", 0, clauses.ABOUT_RIVAL),
+        ("trust", 2, questions.ABOUT_US), ("rival", 0, questions.ABOUT_RIVAL),
     ):  # fmt: skip
         praised = [
             s.removeprefix(" Rep: ").split(" Customer: ")[0]
             for s in said(TOPICS.index(topic), level)
-            if s.split(" Customer: ")[-1] in clauses.GOOD
+            if s.split(" Customer: ")[-1] in questions.GOOD
         ]
         assert len(praised) > 100
         assert set(praised) <= set(question)

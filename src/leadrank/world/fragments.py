@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from leadrank.world import clauses, idioms, shorthand, small_talk
+from leadrank.world import clauses, idioms, questions, shorthand, small_talk
 from leadrank.world.facts import TOPICS, When
 
 Ints = NDArray[np.int64]
@@ -64,18 +64,19 @@ def all_fragments() -> Fragments:
     for topic in TOPICS:
         for level in range(LEVELS):
             _add_level(pieces, topic, level)
-        for good, questions in zip((1, 0), clauses.QUESTIONS[topic], strict=True):
-            pieces.add(f"question {topic} {good}", [f" Rep: {q}" for q in questions])
-    for name, lines in (("yes", clauses.YES), ("no", clauses.NO), ("hedge", clauses.HEDGE),
-                        ("good", clauses.GOOD), ("bad", clauses.BAD)):  # fmt: skip
+        for good, asked in zip((1, 0), questions.QUESTIONS[topic], strict=True):
+            pieces.add(f"question {topic} {good}", [f" Rep: {q}" for q in asked])
+    for name, lines in (("yes", questions.YES), ("no", questions.NO),
+                        ("hedge", questions.HEDGE), ("good", questions.GOOD),
+                        ("bad", questions.BAD)):  # fmt: skip
         pieces.add(name, [f" Customer: {line}" for line in lines])
-    pieces.add("about us", [f" Rep: {q}" for q in clauses.ABOUT_US])
-    pieces.add("about rival", [f" Rep: {q}" for q in clauses.ABOUT_RIVAL])
+    pieces.add("about us", [f" Rep: {q}" for q in questions.ABOUT_US])
+    pieces.add("about rival", [f" Rep: {q}" for q in questions.ABOUT_RIVAL])
     pieces.add("opening", [f" Customer: {word}" for word in clauses.OPENINGS])
     pieces.add("contrast opening", [f" Customer: {opening}" for opening, _, _ in
                                     clauses.CONTRASTS])  # fmt: skip
     pieces.add("contrast middle", [middle for _, middle, _ in clauses.CONTRASTS])
-    pieces.add("stop", ["."])
+    pieces.add("stop", clauses.STOPS)
     _add_small_talk(pieces)
     _add_dates(pieces)
     return pieces.seal()

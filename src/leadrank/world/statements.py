@@ -49,9 +49,13 @@ def statement(calls: Columns, topic: Ints, slot: int) -> list[Ints]:
     at = [np.zeros(len(topic), np.int64) for _ in range(5)]
     family = topic * LEVELS + level
     clause = pieces.pick_from(level_kinds("clause"), family, draw[1])
-    at[0] = np.where(way == 0, pieces.pick("opening", draw[2]), at[0])
+    # Half the time with the words that the customer always has.
+    lead, usual = calls["lead"].astype(np.uint64), draw[6] < 0.5
+    opening = pieces.pick("opening", np.where(usual, hashed(lead, 3), draw[2]))
+    at[0] = np.where(way == 0, opening, at[0])
     at[1] = np.where((way == 0) | (way == 3), clause, at[1])
-    at[4] = np.where((way == 0) | (way == 3), pieces.pick("stop", draw[2]), at[4])
+    stop = pieces.pick("stop", np.where(usual, hashed(lead, 4), 0))
+    at[4] = np.where((way == 0) | (way == 3), stop, at[4])
     idiom = pieces.pick_from(level_kinds("idiom"), family, draw[1])
     at[1] = np.where(way == 1, idiom, at[1])
     at[0], at[1] = _asked(at, way == 2, topic, level, draw)

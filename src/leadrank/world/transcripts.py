@@ -17,12 +17,12 @@ def sampled_page(calls: pl.DataFrame, count: int, *, seed: int, command: str) ->
     sentences = [each for text in said["text"] for each in _sentences(text)]
     share = len(set(sentences)) / len(sentences)
     transcripts = calls.filter(pl.col("author") == "call", pl.col("text").str.len_chars() > 80)
-    whole = transcripts["text"].n_unique() / transcripts.height
+    distinct = transcripts["text"].n_unique()
     head = [
         f"# {count} texts of a simulated dealership", "", "```", command, "```", "",
-        f"A sample of {calls.height:,} texts, drawn by chance. Of the sample's "
-        f"{len(sentences):,} sentences {share:.0%} are distinct; of all {transcripts.height:,} "
-        f"transcripts longer than 80 characters {whole:.2%} are.",
+        f"{count} of {calls.height:,} texts, drawn by chance. Of their {len(sentences):,} "
+        f"sentences {share:.0%} are distinct; of the {transcripts.height:,} transcripts longer "
+        f"than 80 characters {distinct:,} are.",
         "",
     ]  # fmt: skip
     quoted = (_quoted(k, row) for k, row in enumerate(said.rows(named=True), 1))
