@@ -150,7 +150,7 @@ def simulate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--control", default="recency", help="likewise")
     parser.add_argument("--unit", choices=UNITS, default="rep", help="what is randomised")
     parser.add_argument(
-        "--stores", type=int, help="of 4 reps; default 100, or 5 where a run reads the leads"
+        "--stores", type=int, help="of 4 reps; default 200, or 5 where a run reads the leads"
     )
     parser.add_argument(
         "--leads-per-rep", type=float, default=1.5, help="new ones a day; default %(default)s"

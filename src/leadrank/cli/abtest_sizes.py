@@ -9,7 +9,7 @@ from leadrank.world.settings import WorldSettings
 
 #: A run reads some 1,600 prompts a rep in 132 days, so a CPU affords it few stores.
 STORES_OF_A_RUN = 5
-DEFAULTS = {"stores": 100, "days": 132, "before": 60, "replays": 500}
+DEFAULTS = {"stores": 200, "days": 132, "before": 60, "replays": 500}
 #: Seconds, and about two minutes with a run; LightGBM needs orders to learn from.
 SMOKE_STORES_OF_A_RUN = 2
 SMOKE = {"stores": 10, "days": 14, "before": 45, "replays": 20}
