@@ -15,9 +15,10 @@ from torch import Tensor
 from leadrank.bench.clock import side_by_side, timed
 from leadrank.bench.figure import Figure
 from leadrank.bench.sizes import Sizes
-from leadrank.preference.list_precision import list_precision
-from leadrank.preference.ndcg import ndcg
-from leadrank.preference.order_metrics import auc, top_hits, top_size
+from leadrank.preference.list_precision import list_precision_on
+from leadrank.preference.ndcg import ndcg, ndcg_on
+from leadrank.preference.order_metrics import auc, auc_on, top_hits, top_size
+from leadrank.preference.rank_axis import rank_axis
 
 POSITIVES, TOP, SHARES = 2, 5, (0.001, 0.01, 0.05, 0.1)
 TOLERANCE = 1e-6
@@ -55,9 +56,9 @@ def pooled(score: Tensor, label: Tensor, weight: Tensor, group: Tensor) -> Tenso
 
 def by_list(score: Tensor, label: Tensor, weight: Tensor, group: Tensor) -> Tensor:
     """AUC, NDCG and P@5 within the lists [3]."""
-    top = list_precision(score, label, weight, group=group, size=TOP)
-    within = (metric(score, label, weight, group=group) for metric in (auc, ndcg))
-    return torch.stack([*within, top])
+    axis, best = rank_axis(score, group), rank_axis(label, group)
+    area, gain = auc_on(axis, label, weight), ndcg_on(axis, best, label, weight)
+    return torch.stack([area, gain, list_precision_on(axis, label, weight, size=TOP)])
 
 
 def rival(score: Tensor, label: Tensor, weight: Tensor, group: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from leadrank.preference.rank_axis import at_edges, interpolate, rank_axis, total
+from leadrank.preference.rank_axis import RankAxis, at_edges, interpolate, rank_axis, total
 
 
 def list_precision(
@@ -30,7 +30,17 @@ def list_precision(
     Returns:
         in [0, 1]; NaN without a list [*draws].
     """
-    axis = rank_axis(score, group)
+    return list_precision_on(rank_axis(score, group), label, weight, size=size)
+
+
+def list_precision_on(
+    axis: RankAxis,
+    label: Float64[Tensor, " n"],
+    weight: Float64[Tensor, "*draws n"],
+    *,
+    size: int,
+) -> Float64[Tensor, "*draws"]:
+    """Return `list_precision` of rows whose rank axis is known [*draws]."""
     rows, hits = at_edges(axis, weight), at_edges(axis, weight * label)
     begin, mass = rows[..., axis.lists[:-1]], rows[..., axis.lists].diff()
     taken = mass.clamp(max=float(size))

@@ -14,7 +14,15 @@ from scipy.special import expi
 from torch import Tensor
 from torch.nn import functional
 
-from leadrank.preference.rank_axis import at_edges, of_list, per_list, rank_axis, total
+from leadrank.preference.rank_axis import (
+    RankAxis,
+    at_edges,
+    of_list,
+    per_list,
+    rank_axis,
+    taken,
+    total,
+)
 
 TABLED_RANKS = 2**20
 
@@ -39,13 +47,22 @@ def ndcg(
     Returns:
         in (0, 1]; NaN where there is no gain [*draws].
     """
-    best = _dcg(gain, gain, weight, group)
-    share = torch.where(best > 0, _dcg(score, gain, weight, group) / best, 0)
-    return total(share) / total((best > 0).double())
+    return ndcg_on(rank_axis(score, group), rank_axis(gain, group), gain, weight)
 
 
-def _dcg(score: Tensor, gain: Tensor, weight: Tensor, group: Tensor | None) -> Tensor:
-    axis = rank_axis(score, group)
+def ndcg_on(
+    axis: RankAxis,
+    best: RankAxis,
+    gain: Float64[Tensor, " n"],
+    weight: Float64[Tensor, "*draws n"],
+) -> Float64[Tensor, "*draws"]:
+    """Return `ndcg` of rows whose rank axes by score and by gain are known [*draws]."""
+    most = _dcg(best, gain, weight)
+    share = torch.where(most > 0, _dcg(axis, gain, weight) / most, 0)
+    return total(share) / total((most > 0).double())
+
+
+def _dcg(axis: RankAxis, gain: Tensor, weight: Tensor) -> Tensor:
     rows = at_edges(axis, weight)
     width = rows.diff()
     begin = of_list(axis, rows[..., axis.lists[:-1]])
@@ -61,10 +78,12 @@ def _discount_before(rank: Tensor) -> Tensor:
     whole = rank.floor()
     longest = min(int(whole.max()), TABLED_RANKS)
     discount = 1 / torch.arange(2, longest + 2, dtype=rank.dtype).log2()
-    before = functional.pad(discount.cumsum(0), (1, 0))[whole.clamp(max=longest).long()]
+    tabled = functional.pad(discount.cumsum(0), (1, 0))
+    place = whole.clamp(max=longest).long()
+    before = taken(tabled, place.flatten()).view_as(whole)
     if bool((whole > longest).any()):
-        tabled = whole.new_tensor([float(TABLED_RANKS)])
-        before = before + (_integral(whole.maximum(tabled)) - _integral(tabled))
+        last = whole.new_tensor([float(TABLED_RANKS)])
+        before = before + (_integral(whole.maximum(last)) - _integral(last))
     return before + (rank - whole) * (1 / (whole + 2).log2())
 
 

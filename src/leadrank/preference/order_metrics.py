@@ -41,7 +41,13 @@ def auc(
     Returns:
         in [0, 1]; NaN without a pair [*draws].
     """
-    axis = rank_axis(score, group)
+    return auc_on(rank_axis(score, group), label, weight)
+
+
+def auc_on(
+    axis: RankAxis, label: Float64[Tensor, " n"], weight: Float64[Tensor, "*draws n"]
+) -> Float64[Tensor, "*draws"]:
+    """Return `auc` of rows whose rank axis is known [*draws]."""
     won, pairs = _concordance(axis, weight * label, weight * (1 - label))
     return total(won) / total(pairs)
 

@@ -16,6 +16,9 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.nn import functional
 
+#: Lists are sorted as rows of a matrix of at most so many times their rows.
+MOST_PADDED = 3
+
 
 class RankAxis(NamedTuple):
     """Where rows, blocks of ties and lists begin and end.
@@ -35,24 +38,62 @@ def rank_axis(
     score: Float64[Tensor, " n"], group: Int64[Tensor, " n"] | None = None
 ) -> RankAxis:
     """Sort rows by descending score, within each list where `group` gives its code [n]."""
-    order = score.argsort(descending=True, stable=True)
-    fresh_list = torch.zeros(max(len(score) - 1, 0), dtype=torch.bool)
-    if group is not None:
-        order = order[group[order].argsort(stable=True)]
-        fresh_list = group[order].diff() != 0
-    fresh_block = fresh_list | (score[order][1:] != score[order][:-1])
+    if group is None:
+        order = score.argsort(descending=True, stable=True)
+        fresh_list = torch.zeros(max(len(score) - 1, 0), dtype=torch.bool)
+    else:
+        order, fresh_list = _list_by_list(score, group)
+    ordered = taken(score, order)
+    fresh_block = fresh_list | (ordered[1:] != ordered[:-1])
     edges, lists = _bounds(fresh_block, len(score)), _bounds(fresh_list, len(score))
     in_order = bool((order.diff() > 0).all())
     return RankAxis(None if in_order else order, edges, torch.searchsorted(edges, lists))
 
 
+def _list_by_list(score: Tensor, group: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows list after list, best first within each [n], and which begin a list [n - 1].
+
+    Codes are sorted at once, by their digits; scores list by list as rows of a matrix, whose
+    short sorts stay in the processor's cache. Where a few long lists would make that matrix
+    mostly empty, all scores are sorted first.
+    """
+    by_list = group.argsort(stable=True)
+    ordered = taken(group, by_list)
+    fresh_list = ordered[1:] != ordered[:-1]
+    start = _bounds(fresh_list, len(score))
+    size = start.diff()
+    longest = int(size.max()) if len(score) else 0
+    if longest == 0 or longest * len(size) > MOST_PADDED * len(score):
+        order = score.argsort(descending=True, stable=True)
+        return order[group[order].argsort(stable=True)], fresh_list
+    # Where each row lies in the matrix, which keeps `longest` places for each list.
+    first = start[:-1].repeat_interleave(size)
+    at = torch.arange(len(score)) - first + _numbers(size) * longest
+    matrix = torch.full((len(size) * longest,), torch.inf, dtype=torch.float64)
+    matrix[at] = -taken(score, by_list).double()
+    # Stable, so that of two rows of -inf the one that is there comes before the empty place.
+    ranked = matrix.view(-1, longest).numpy().argsort(axis=1, kind="stable")
+    place = taken(torch.from_numpy(ranked).flatten(), at)
+    return taken(by_list, place + first), fresh_list
+
+
+def _numbers(size: Tensor) -> Tensor:
+    """The number of each row's list [n]."""
+    return torch.arange(len(size)).repeat_interleave(size)
+
+
+def taken(values: Tensor, index: Tensor) -> Tensor:
+    """Return `values[..., index]`; for one row of values four times as fast."""
+    return values.index_select(0, index) if values.dim() == 1 else values[..., index]
+
+
 def at_edges(axis: RankAxis, mass: Float64[Tensor, "*draws n"]) -> Tensor:
     """Return the mass that lies before each block edge [*draws blocks+1]."""
     # Putting draws in order is most of the cost of a bootstrap, which sorts its rows up front.
-    ordered = mass if axis.order is None else mass[..., axis.order]
+    ordered = mass if axis.order is None else taken(mass, axis.order)
     below = functional.pad(ordered.cumsum(-1), (1, 0))
     no_ties = len(axis.edges) == below.shape[-1]
-    return below if no_ties else below[..., axis.edges]
+    return below if no_ties else taken(below, axis.edges)
 
 
 def per_list(axis: RankAxis, value: Float64[Tensor, "*draws blocks"]) -> Tensor:
