@@ -10,7 +10,7 @@ def side_by_side(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
     """Median seconds of each call over so many rounds; every other one in opposite order."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats):
-        for name in list(calls) if turn % 2 == 0 else list(reversed(calls)):
+        for name in list(calls)[:: 1 if turn % 2 == 0 else -1]:
             seconds[name].append(timed(calls[name])[0])
     return {name: median(each) for name, each in seconds.items()}
 

@@ -84,7 +84,7 @@ def overlap(one: NDArray, other: NDArray, share: float) -> float:
 def _ranking(name: str, scores: list[NDArray], rows: LeadRows, targets: bool) -> list[Figure]:
     label, ones = rows.label.double(), torch.ones(len(rows), dtype=torch.float64)
     areas = [float(auc(torch.from_numpy(s).double(), label, ones)) for s in scores]
-    held, moved = overlap(*scores, TOP), abs(areas[1] - areas[0])
+    held, moved = overlap(scores[0], scores[1], TOP), abs(areas[1] - areas[0])
     n = len(rows)
     return [
         Figure(f"  best 1 % in common{name}", held, "%", n, 95.0 if targets else None),

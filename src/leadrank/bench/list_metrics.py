@@ -82,8 +82,5 @@ def _scores(lists: int, per_list: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     label = np.tile((np.arange(per_list) < POSITIVES).astype(np.float64), lists)[place]
     score = random.permutation(rows) / 2**24
     group = np.repeat(np.arange(lists), per_list)[place]
-    return (
-        *(torch.from_numpy(column) for column in (score, label)),
-        torch.ones(rows, dtype=torch.float64),
-        torch.from_numpy(group),
-    )
+    ones = torch.ones(rows, dtype=torch.float64)
+    return torch.from_numpy(score), torch.from_numpy(label), ones, torch.from_numpy(group)

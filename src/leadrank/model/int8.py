@@ -39,6 +39,9 @@ class Int8Linear(nn.Module):
         tokens: where inputs become codes; shared by the layers of a decoder.
     """
 
+    codes: Tensor
+    scale: Tensor
+
     def __init__(self, linear: nn.Linear, tokens: TokenCodes) -> None:
         super().__init__()
         codes, scale = _codes(linear.weight.detach().float())

@@ -1,0 +1,63 @@
+"""`leadrank score --engine int8`: nearly the dense ranking, and a lead's score its own."""
+
+import polars as pl
+import pytest
+
+from leadrank.model.int8 import Int8Linear
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def leads(small_run, tmp_path):
+    """The run's table without what is known only later, and its first leads alone."""
+    table = pl.read_csv(small_run.root / "leads.csv", infer_schema=False)
+    files = tmp_path / "all.csv", tmp_path / "few.csv"
+    for rows, file in zip((table, table.head(9)), files, strict=True):
+        rows.drop("ordered", "drive_at").write_csv(file)
+    return files
+
+
+def scored(command_line, small_run, file, out, *words):
+    assert (
+        command_line("score", "--run", small_run.folder, "--data", file, "--out", out, *words)
+        == 0
+    )
+    return pl.read_parquet(out).sort("lead_id")
+
+
+def test_its_scores_are_nearly_the_dense_ones(
+    command_line, small_run, leads, tmp_path, monkeypatch
+):
+    # This run's probe reads words alone, so its scores would not tell who made the vectors.
+    tokens = []
+    forward = Int8Linear.forward
+    monkeypatch.setattr(
+        Int8Linear,
+        "forward",
+        lambda layer, states: tokens.append(len(states)) or forward(layer, states),
+    )
+    dense = scored(command_line, small_run, leads[0], tmp_path / "dense.parquet")
+    assert not tokens
+    int8 = scored(
+        command_line, small_run, leads[0], tmp_path / "int8.parquet", "--engine", "int8"
+    )
+    assert tokens
+    moved = (dense["score"] - int8["score"]).abs()
+    assert moved.max() < 0.1 * dense["score"].std()
+
+
+def test_a_leads_score_is_the_same_in_another_table(command_line, small_run, leads, tmp_path):
+    several, few = (
+        scored(command_line, small_run, file, tmp_path / f"{k}.parquet", "--engine", "int8")
+        for k, file in enumerate(leads)
+    )
+    both = few.join(several, on="lead_id", suffix="_several", validate="1:1")
+    assert both.height == 9
+    assert (both["score"] - both["score_several"]).abs().max() < 1e-3
+
+
+def test_packed_weights_have_no_int8_engine(command_line, small_run, leads, tmp_path, capsys):
+    words = ["--data", leads[0], "--out", tmp_path / "x.csv", "--engine", "int8", "--four-bit"]
+    assert command_line("score", "--run", small_run.folder, *words) == 2
+    assert "--four-bit keeps them packed" in capsys.readouterr().err
