@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from leadrank.evaluation import paired_differences, summary, verdict, write_report
+from leadrank.evaluation.verdict import standing
 
 NASTY = '<script>alert("x")</script>'
 BLOCK = {
@@ -203,3 +204,36 @@ def test_the_summary_fits_a_terminal() -> None:
     assert "0.700 to 0.800" in printed
     assert printed.endswith("Run folder: runs/quickstart-world/version_0")
     assert "1 L1" in printed
+
+
+def known(gap: list[float]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Figures and paired differences of a run on the simulated dealership."""
+    reader = {**BLOCK, "auc": 0.86, "average_precision": 0.31}
+    truth = {**BLOCK, "auc": 0.92, "average_precision": 0.5}
+    paired = {"lightgbm": UNCLEAR, "probe": BETTER}
+    paired["oracle_reader"] = {"auc": [-0.11, -0.2, -0.05], "average_precision": gap}
+    return metrics(oracle_reader=reader, oracle_world=truth), paired
+
+
+def test_where_the_model_stands_is_said_as_far_as_intervals_go() -> None:
+    said = standing(*known([-0.06, -0.1, 0.02]))
+    auc, precision = said.split(" By average precision ")
+    assert auc == (
+        "By AUC it is above LightGBM (+0.100, +0.050 to +0.200), and is below a perfect reader "
+        "of the texts (-0.110, -0.200 to -0.050), which has 0.860; the hidden truth has 0.920."
+    )
+    assert precision.count("cannot be told from") == 2
+    assert "0.310; the hidden truth has 0.500" in precision
+
+
+def test_without_a_known_truth_nothing_is_said_of_it(tmp_path: Path) -> None:
+    assert standing(metrics(), {"lightgbm": BETTER}) == ""
+    assert "perfect reader" not in report(tmp_path)
+
+
+def test_the_report_shows_the_perfect_reader_and_the_truth(tmp_path: Path) -> None:
+    figures, paired = known([-0.06, -0.1, -0.02])
+    rivals = {name: np.random.default_rng(2).normal(size=200) for name in paired}
+    page = report(tmp_path, metrics=figures, paired=paired, rivals=rivals)
+    for shown in ("is below a perfect reader of the texts", "hidden truth", "0.920"):
+        assert shown in page

@@ -6,6 +6,9 @@ from pathlib import Path
 from leadrank.errors import UserError
 from leadrank.world.settings import HORIZON_DAYS, WorldSettings
 
+#: Smaller worlds have too few orders to learn from.
+FEWEST, SHORTEST = 500, 60
+
 
 def run_world(chosen: argparse.Namespace) -> int:
     """Makes a world, or measures some; raises UserError for sizes or folders that won't do."""
@@ -37,6 +40,8 @@ def _check(chosen: argparse.Namespace) -> None:
         )
     if chosen.seed < 0:
         wrong.append(f"--seed {chosen.seed}: expected 0 or more")
+    if chosen.measure and (chosen.leads < FEWEST or chosen.days < SHORTEST):
+        wrong.append(f"--measure: needs --leads {FEWEST} and --days {SHORTEST} for some orders")
     doors = [name for name in ("measure", "policies", "texts") if getattr(chosen, name)]
     if len(doors) > 1:
         wrong.append(f"--{' and --'.join(doors)}: one at a time")

@@ -190,9 +190,10 @@ CONTRASTS: tuple[tuple[str, str, bool], ...] = (
 
 #: How a sentence begins and ends; half the time as the customer is used to.
 OPENINGS = (
-    "Well, ", "To be honest, ", "Look, ", "You see, ", "So, ", "I mean, ", "Hm, ", "Oh, ", "Honestly, ",
-    "Between us, ", "As I said, ", "Erm, ", "Right, ", "Now listen, ", "Let me think: ",
-    "I will tell you how it is: ", "Yes well, ", "Ah, ", "Put it like this: ", "Sorry, ",
+    "Well, ", "To be honest, ", "Look, ", "You see, ", "So, ", "I mean, ", "Hm, ", "Oh, ",
+    "Honestly, ", "Between us, ", "As I said, ", "Erm, ", "Right, ", "Now listen, ",
+    "Let me think: ", "I will tell you how it is: ", "Yes well, ", "Ah, ",
+    "Put it like this: ", "Sorry, ",
 )  # fmt: skip
 STOPS = (
     ".", ".", ".", ".", "!", ", you know.", ", mind you.", ", I tell you.", ", if you ask me.",

@@ -73,9 +73,10 @@ def _world(settings: WorldSettings, seed: int, out: Path, progress: bool) -> Pat
 
 def _figures(label: NDArray, score: Scores) -> dict[str, float]:
     first = np.argsort(-score, kind="stable")[: max(1, round(TOP * len(score)))]
+    both = 0 < label.mean() < 1
     return {
         "positive": float(label.mean()),
-        "auc": float(roc_auc_score(label, score)),
+        "auc": float(roc_auc_score(label, score)) if both else np.nan,
         "top": float(label[first].mean()),
     }
 

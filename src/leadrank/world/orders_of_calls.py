@@ -76,6 +76,8 @@ def _span(sold: pl.DataFrame, name: str) -> tuple[float, float]:
     """(orders - worst) / (best - worst) of the sums over seeds, and its jackknife error."""
     above, whole = ((sold[each] - sold[WORST]).to_numpy() for each in (name, BEST))
     n = len(above)
-    without = (above.sum() - above) / (whole.sum() - whole) if n > 1 else np.full(n, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        without = (above.sum() - above) / (whole.sum() - whole)
+        place = above.sum() / whole.sum()
     error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
-    return float(above.sum() / whole.sum()), float(error)
+    return float(place), float(error) if n > 1 else np.nan
