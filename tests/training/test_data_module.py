@@ -101,12 +101,15 @@ def test_each_validation_row_is_scored_once_over_all_ranks(
 
 def validated(data, monkeypatch, world_size):
     """Row ids that all ranks score."""
-    found = []
-    for rank in range(world_size):
-        monkeypatch.setattr(type(data), "_rank", rank)
-        monkeypatch.setattr(type(data), "_world_size", world_size)
-        found += [int(row) for batch in data.val_dataloader() for row in batch["row_id"]]
-    return found
+    ranks = [validated_by(data, monkeypatch, world_size, rank) for rank in range(world_size)]
+    return [row for rows in ranks for row in rows]
+
+
+def validated_by(data, monkeypatch, world_size, rank):
+    """Row ids that one rank scores."""
+    monkeypatch.setattr(type(data), "_rank", rank)
+    monkeypatch.setattr(type(data), "_world_size", world_size)
+    return [int(row) for batch in data.val_dataloader() for row in batch["row_id"]]
 
 
 def test_the_released_code_scores_the_first_rows_twice_to_even_out_its_devices(
@@ -117,6 +120,8 @@ def test_the_released_code_scores_the_first_rows_twice_to_even_out_its_devices(
     rows = data.table.rows.filter(part="validation")["row_id"].to_list()
     assert len(rows) == 29
     assert sorted(validated(data, monkeypatch, 3)) == sorted([*rows, rows[0]])
+    each = [len(validated_by(data, monkeypatch, 3, rank)) for rank in range(3)]
+    assert each == [10, 10, 10]
     assert sorted(validated(data, monkeypatch, 1)) == rows
 
 

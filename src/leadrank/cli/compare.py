@@ -34,7 +34,7 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     names += _reference(chosen.against, out, runs)
     systems = load_systems(dict.fromkeys(names))
     study, test = _study(chosen, crm)
-    engine = Engine(study, test, out)
+    engine = Engine(study, test, out, sample=chosen.sample)
     for name, folder in runs.items():
         engine.take_run(name, folder)
     engine.run(systems, seeds=1 if chosen.smoke else chosen.seeds, again=again)

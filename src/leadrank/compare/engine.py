@@ -6,6 +6,7 @@ import pkgutil
 import time
 import traceback
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from leadrank.compare.results import (
 )
 from leadrank.compare.study import Scored, Study
 from leadrank.compare.system import System
+from leadrank.compare.two_phase import two_phase
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.preference import ranking_metrics
@@ -34,6 +36,7 @@ from leadrank.scoring.saved_model import CALIBRATION, read_settings
 from leadrank.training.run_folder import git_commit, load_run
 
 MOST_BYTES = 1_000_000  # of a parquet file that is to be committed
+SAMPLE = 2000
 
 
 def system_names() -> list[str]:
@@ -58,12 +61,21 @@ class Engine:
         test: the rows of the test part with their outcomes, and their `position`.
         folder: of the results.
         say: where progress goes.
+        sample: for dear systems, how many rows of each part are scored beside the orders and
+            those that other systems rank near the top; see `compare.two_phase`.
     """
 
     def __init__(
-        self, study: Study, test: pl.DataFrame, folder: Path, say: Any = print
+        self,
+        study: Study,
+        test: pl.DataFrame,
+        folder: Path,
+        say: Any = print,
+        *,
+        sample: int = SAMPLE,
     ) -> None:
         self.study, self.test, self.folder, self.say = study, test.sort("row_id"), folder, say
+        self.sample = sample
         self.git = git_commit()
         #: Why systems could not run, by name: what the CRM lacks, or a traceback's last line.
         self.not_applicable: dict[str, str] = {}
@@ -88,7 +100,8 @@ class Engine:
         self._asked = {**self._asked, **systems}
         todo = [
             (name, seed)
-            for name, system in systems.items()
+            # Dear ones last: their samples take in what the others rank near the top.
+            for name, system in sorted(systems.items(), key=lambda item: item[1].dear)
             for seed in self._missing(name, system, seeds, name in again)
         ]
         began = time.monotonic()
@@ -126,9 +139,8 @@ class Engine:
         title = f"{name} (LoRA run, {encoder['layers'] or 'all'} layers)"
         record = self._record(name, title, "both", settings)
         record |= {"llm": True, "git": metrics["git"], "runs": [made]}
-        write_result(
-            self.folder, Result(name, self._block(made["seed"], scored["score"]), record)
-        )
+        block = self._block(made["seed"], scored["score"], np.ones(scored.height))
+        write_result(self.folder, Result(name, block, record))
 
     def results(self) -> list[Result]:
         """All results of the folder that can stand side by side, with the rows' outcomes.
@@ -174,7 +186,8 @@ class Engine:
 
     def _settings(self, system: System) -> dict[str, Any]:
         """What decides a system's scores beside the data, as JSON gives it back."""
-        return json.loads(json.dumps(deciding(system, self.study)))
+        sampled = {"sample": self.sample} if system.dear else {}
+        return json.loads(json.dumps(deciding(system, self.study) | sampled))
 
     def _missing(self, name: str, system: System, seeds: int | None, again: bool) -> list[int]:
         result = None if again else read_result(self.folder, name)
@@ -184,9 +197,14 @@ class Engine:
     def _try(self, name: str, system: System, seed: int, *, fresh: bool) -> None:
         began = time.monotonic()
         try:
-            scored = system.fit_and_score(self.study, seed)
+            times = self._times() if system.dear else np.ones(self.study.table.rows.height)
+            asked = self.study.scored_positions()
+            study = replace(self.study, asked=asked[times[asked] > 0])
+            scored = system.fit_and_score(study if system.dear else self.study, seed)
+            unscored = int(np.isnan(scored.score[study.scored_positions()]).sum())
+            assert not unscored, f"{name} left {unscored} rows unscored"
             seconds = time.monotonic() - began
-            self._keep(name, system, seed, scored, seconds, fresh)
+            self._keep(name, system, seed, scored, times, seconds, fresh)
         except UserError as error:
             self.not_applicable[name] = str(error)
             self.say(f"{name}: not applicable: {error}")
@@ -200,14 +218,13 @@ class Engine:
         system: System,
         seed: int,
         scored: Scored,
+        times: np.ndarray,
         seconds: float,
         fresh: bool,
     ) -> None:
         rows = self.test["position"].to_numpy()
-        unscored = int(np.isnan(scored.score[self.study.scored_positions()]).sum())
-        assert not unscored, f"{name} left {unscored} rows unscored"
-        calibration, figures = self._on_validation(scored.score)
-        block = self._block(seed, scored.score[rows])
+        calibration, figures = self._on_validation(scored.score, times)
+        block = self._block(seed, scored.score[rows], times[rows])
         made = {
             "seed": seed,
             "seconds": round(seconds, 1),
@@ -226,20 +243,41 @@ class Engine:
         if size > MOST_BYTES:
             self.say(f"{name}.parquet has {size / 1e6:.1f} MB, more than is meant for git")
 
-    def _on_validation(self, score: np.ndarray) -> tuple[Any, dict[str, float]]:
+    def _times(self) -> np.ndarray:
+        """[rows of the table] how many rows each stands for in a dear system's sample."""
+        cheap = [
+            one.scores.filter(pl.col("seed") == one.seeds[0]).sort("row_id")["score"].to_numpy()
+            for one in read_results(self.folder)
+            if not (self._mismatches(one, None) or "sample" in one.record["settings"])
+        ]
+        times = np.zeros(self.study.table.rows.height)
+        test, validation = self.test["position"].to_numpy(), self.study.positions("validation")
+        label = self.study.data.rows.label.numpy()
+        times[test] = two_phase(self.test["label"].to_numpy(), cheap, rest=self.sample)
+        times[validation] = two_phase(label[validation], [], rest=self.sample)
+        return times
+
+    def _on_validation(
+        self, score: np.ndarray, times: np.ndarray
+    ) -> tuple[Any, dict[str, float]]:
         rows = self.study.positions("validation")
-        columns = [score[rows]]
-        for name in ("label", "weight"):
-            columns.append(getattr(self.study.data.rows, name).double().numpy()[rows])
+        rows = rows[times[rows] > 0]
+        label, weight = (
+            getattr(self.study.data.rows, name).double().numpy()[rows]
+            for name in ("label", "weight")
+        )
+        columns = [score[rows], label, weight * times[rows]]
         found = ranking_metrics(*(torch.from_numpy(column) for column in columns))
         kept = {name: round(found[name], 4) for name in ("auc", "average_precision")}
         return fit_calibration(*columns), kept
 
-    def _block(self, seed: int, score: Any) -> pl.DataFrame:
-        """One seed's scores of the test rows."""
+    def _block(self, seed: int, score: Any, times: Any) -> pl.DataFrame:
+        """One seed's scores of the test rows, as far as they were scored."""
         rows = self.test.with_columns(
-            seed=pl.lit(seed), score=pl.Series(np.asarray(score, np.float64))
-        )
+            seed=pl.lit(seed),
+            score=pl.Series(np.asarray(score, np.float64)),
+            times=pl.Series(np.asarray(times, np.float64)),
+        ).filter(pl.col("times") > 0)
         return rows.select(pl.col(name).cast(kind) for name, kind in KEPT.items())
 
     def _record(

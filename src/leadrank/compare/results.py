@@ -17,7 +17,12 @@ import polars as pl
 from leadrank.errors import UserError
 
 #: What lies on disk of each row and seed.
-KEPT: dict[str, Any] = {"row_id": pl.Int32, "seed": pl.Int8, "score": pl.Float32}
+KEPT: dict[str, Any] = {
+    "row_id": pl.Int32,
+    "seed": pl.Int8,
+    "score": pl.Float32,
+    "times": pl.Float32,  # how many rows it stands for; 1 unless rows were sampled
+}
 #: What joins it from the test part, with the probability, when it is measured.
 OUTCOMES = ("label", "weight", "lead_id", "stage", "group")
 TABLES = ("comparison",)  # files of the folder that are no system's
@@ -87,9 +92,10 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def with_outcomes(result: Result, test: pl.DataFrame) -> Result:
-    """The result with OUTCOMES and `probability` beside its scores.
+    """The result with OUTCOMES and `probability` beside its scores, all test rows at each seed.
 
-    `test`: the rows of the test part, `row_id` and OUTCOMES.
+    A row's weight is multiplied by how many rows it stands for; one that was not scored has
+    the score 0 and the weight 0. `test`: the rows of the test part, `row_id` and OUTCOMES.
     """
     slopes = [run["calibration"] for run in result.record["runs"]]
     lines = pl.DataFrame(
@@ -102,13 +108,15 @@ def with_outcomes(result: Result, test: pl.DataFrame) -> Result:
     )
     logit = -(pl.col("slope") * pl.col("score").cast(pl.Float64) + pl.col("intercept"))
     outcomes = test.select(pl.col("row_id").cast(KEPT["row_id"]), *OUTCOMES)
-    joined = result.scores.join(lines, on="seed", maintain_order="left").with_columns(
-        probability=1 / (1 + logit.exp())
+    rows = outcomes.join(lines, how="cross").sort("seed", "row_id")
+    scores = rows.join(result.scores, on=["row_id", "seed"], how="left", maintain_order="left")
+    scores = scores.with_columns(pl.col("score", "times").fill_null(0))
+    return replace(
+        result,
+        scores=scores.with_columns(
+            probability=1 / (1 + logit.exp()), weight=pl.col("weight") * pl.col("times")
+        ).drop("slope", "intercept"),
     )
-    scores = joined.drop("slope", "intercept").join(
-        outcomes, on="row_id", maintain_order="left"
-    )
-    return replace(result, scores=scores)
 
 
 def mismatches(
@@ -124,7 +132,10 @@ def mismatches(
     rows = test["row_id"].sort()
     for seed in result.seeds:
         scored = result.scores.filter(pl.col("seed") == seed)["row_id"].sort()
-        if not scored.cast(pl.Int64).equals(rows.cast(pl.Int64), check_names=False):
+        whole = scored.cast(pl.Int64).equals(rows.cast(pl.Int64), check_names=False)
+        if not (
+            whole or ("sample" in record["settings"] and scored.is_in(rows.implode()).all())
+        ):
             found.append(f"{name}: seed {seed} has scores of other test rows")
     if settings is not None and record["settings"] != settings:
         changed = ", ".join(_changed(settings, record["settings"]))

@@ -50,6 +50,8 @@ class Study:
             are those of every system with an LLM.
         experiments: folder of the experiment files.
         max_epochs: most epochs of a head on frozen vectors.
+        asked: of validation and test the positions that a dear system is asked to score; None:
+            all.
         memory: what a system keeps from one seed to the next, under a key of its own.
     """
 
@@ -59,6 +61,7 @@ class Study:
     encoder: EncoderSettings
     experiments: Path = Path("experiments")
     max_epochs: int = 20
+    asked: NDArray[np.int64] | None = None
     memory: dict[str, Any] = field(default_factory=dict)
 
     def positions(self, part: str) -> NDArray[np.int64]:
@@ -67,6 +70,8 @@ class Study:
 
     def scored_positions(self) -> NDArray[np.int64]:
         """Of validation, then test: the rows that a system must score."""
+        if self.asked is not None:
+            return self.asked
         return np.concatenate([self.positions(part) for part in ("validation", "test")])
 
     @cached_property

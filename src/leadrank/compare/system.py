@@ -17,6 +17,9 @@ class System:
         reads: what it learns from.
         seeds: 5 where its fit is random, else 1.
         llm: whether a language model reads for it.
+        dear: whether scoring a row takes so long that large parts are sampled for it
+            (`compare.two_phase`). Which rows it is asked for depends on outcomes then, so it
+            must learn nothing from that.
         settings: (study) -> what decides its scores beside the constants of its code and the
             study's own terms, which `compare.deciding` finds by itself.
     """
@@ -26,4 +29,5 @@ class System:
     reads: Literal["fields", "text", "both"]
     seeds: int = 1
     llm: bool = False
+    dear: bool = False
     settings: Callable[[Study], dict[str, Any]] | None = None

@@ -191,15 +191,17 @@ class LeadDataModule(L.LightningDataModule):
 
         With `count_repeats` the first ones a second time, to even out the ranks.
         """
-        positions = self.positions("validation")
+        positions, ranks = self.positions("validation"), (self._rank, self._world_size)
         if self.count_repeats:
             missing = -len(positions) % self._world_size
-            positions = np.concatenate([positions, positions[:missing]])
+            padded = np.concatenate([positions, positions[:missing]])
+            # Dealt by row, since batches of one cost would hold unlike numbers of rows.
+            positions, ranks = padded[self._rank :: self._world_size], (0, 1)
         batches = scoring_batches(
             self.rows.cost(positions),
             max_tokens=self.scoring_tokens,
-            rank=self._rank,
-            world_size=self._world_size,
+            rank=ranks[0],
+            world_size=ranks[1],
         )
         # A rank without rows would skip the validation in which the others wait for it; it
         # repeats one, which the metric counts once.

@@ -2,7 +2,8 @@
 
 The score is the log-odds of the answer Yes against No by the language-model head. The base is
 the comparison's own; SmolLM2-135M is a small stand-in for what people mean by an LLM. Only
-validation and test rows are asked, which on a CPU still takes minutes for a few thousand.
+validation and test rows are asked, and of large parts a sample (`compare.two_phase`): a few
+thousand take minutes on a CPU.
 """
 
 from dataclasses import replace
@@ -79,4 +80,4 @@ def _answers(encoder: LeadEncoder, store: TokenStore, yes: int, no: int) -> NDAr
     return odds
 
 
-SYSTEM = System("LLM asked Yes or No", fit_and_score, reads="both", llm=True)
+SYSTEM = System("LLM asked Yes or No", fit_and_score, reads="both", llm=True, dear=True)
