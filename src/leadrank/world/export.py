@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from leadrank.world.call_value import observed_call_rate
 from leadrank.world.columns import crm_rows, customer_ids, times
@@ -28,7 +29,7 @@ from leadrank.world.facts import TOPICS, When, month_middle
 from leadrank.world.log import Columns
 from leadrank.world.morning import Morning
 from leadrank.world.policies import habit
-from leadrank.world.settings import HORIZON_DAYS, START, WorldSettings
+from leadrank.world.settings import HORIZON_DAYS, SNAPSHOT_HOUR, START, WorldSettings
 from leadrank.world.state import NEVER
 from leadrank.world.text import call_events, note_only, written_levels
 from leadrank.world.timeline import Timeline
@@ -52,31 +53,43 @@ def make_world(settings: WorldSettings, seed: int, out: Path, *, progress: bool 
     if settings.days <= HORIZON_DAYS:
         raise ValueError(f"a world needs at least {HORIZON_DAYS + 1} days, got {settings.days}")
     world = Dealership(settings, seed, progress=progress)
-    write_world(world.run(settings.days, habit, progress=progress), out)
+    write_world(world.run(settings.days, habit, progress=progress), out, progress=progress)
 
 
-def write_world(world: Dealership, out: Path) -> None:
+def write_world(world: Dealership, out: Path, *, progress: bool = False) -> None:
     """Write the world as it stands on the morning of the extract."""
     (out / "truth").mkdir(parents=True, exist_ok=True)
+    with tqdm(total=4, desc="writing", unit="table", disable=not progress) as bar:
+        twice = _write_rows(world, out)
+        bar.update()
+        events = pl.concat([call_events(world), _closing_notes(world)])
+        events.sort("at", "customer_account_id", "author").write_parquet(out / "calls.parquet")
+        bar.update()
+        _truth(world).write_parquet(out / "truth" / "probability.parquet")
+        bar.update()
+        _stated(world).write_parquet(out / "truth" / "facts.parquet")
+        bar.update()
+    _write_json(out / "truth" / "traps.json", _traps(twice, world))
+    extract = START + timedelta(days=world.day)
+    (out / "crm.yaml").write_text(crm_text(extract=extract), "utf-8")
+    described = {**asdict(world.settings), "seed": world.seed, "start": START.isoformat()}
+    _write_json(out / "world.json", {**described, "extract": extract.isoformat()})
+
+
+def _write_rows(world: Dealership, out: Path) -> pl.DataFrame:
+    """Write leads.parquet; returns the rows that stand there twice."""
     rows = world.log.read("rows")
     lead, day = rows["lead"], rows["day"].astype(np.int64)
     frame = crm_rows(world, lead, day)
     frame = frame.hstack(_outcomes(world, lead, day)).hstack(_later_fields(world, lead))
     frame = frame.hstack([_tickets(world, lead, day)])
-    twice = generator(world.seed, Purpose.EXPORT).random(len(lead)) < ROWS_TWICE
-    pl.concat([frame, frame.filter(pl.Series(twice))]).sort(
+    again = frame.filter(
+        pl.Series(generator(world.seed, Purpose.EXPORT).random(len(lead)) < ROWS_TWICE)
+    )
+    pl.concat([frame, again]).sort(
         "ppl_dt", "customer_account_id", maintain_order=True
     ).write_parquet(out / "leads.parquet")
-    events = pl.concat([call_events(world), _closing_notes(world)])
-    events.sort("at", "customer_account_id", "author").write_parquet(out / "calls.parquet")
-    _truth(world, rows, frame).write_parquet(out / "truth" / "probability.parquet")
-    _stated(world).write_parquet(out / "truth" / "facts.parquet")
-    traps = _traps(frame.filter(pl.Series(twice)), world)
-    _write_json(out / "truth" / "traps.json", traps)
-    extract = START + timedelta(days=world.day)
-    (out / "crm.yaml").write_text(crm_text(extract=extract), "utf-8")
-    described = {**asdict(world.settings), "seed": world.seed, "start": START.isoformat()}
-    _write_json(out / "world.json", {**described, "extract": extract.isoformat()})
+    return again
 
 
 def _write_json(path: Path, content: dict) -> None:
@@ -171,14 +184,18 @@ def _notes(log: Columns, texts: tuple[str, ...], k: int) -> pl.DataFrame:
     )
 
 
-def _truth(world: Dealership, rows: Columns, frame: pl.DataFrame) -> pl.DataFrame:
+def _truth(world: Dealership) -> pl.DataFrame:
     """The true probability of each row, and the hidden traits behind it."""
+    rows = world.log.read("rows")
     calls, people, lead = world.log.read("calls"), world.people, rows["lead"]
     connected = calls["connected"].astype(bool)
     talks = {name: calls[name][connected] for name in ("lead", "day")}
     rate = observed_call_rate(people, lead, rows["day"], talks, world.day)
     probability = order_probability(world.settings, Morning.of(world, rows), rate)
-    return frame.select("customer_account_id", "ppl_dt").with_columns(
+    eight = np.full(len(lead), SNAPSHOT_HOUR * 3600)
+    return pl.DataFrame(
+        {"customer_account_id": customer_ids(lead), "ppl_dt": times(rows["day"], eight)}
+    ).with_columns(
         probability=pl.Series(probability),
         need=pl.Series(people.need[lead]),
         budget=pl.Series(people.budget[lead]),
