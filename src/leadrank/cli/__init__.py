@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "sweep": "run a W&B sweep file here: FILE --data NAME, and flags of `fit`",
     "compare": "every system on one CRM, side by side: --data NAME",
     "audit": "which tiers of preference pairs can be trusted: --data NAME",
+    "margins": "is it the margin, the weight or the pairs: --data NAME",
     "test": "measure a finished run's model on its test part again",
     "score": "rank new leads with a finished run",
     "report": "write a finished run's report.html again",
@@ -59,6 +60,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
         "sweep": _sweep,
         "compare": _compare,
         "audit": _audit,
+        "margins": _margins,
         "test": _test,
         "score": _score,
         "report": _report,
@@ -139,6 +141,22 @@ def _audit(words: list[str]) -> int:
     from leadrank.cli.audit import run_audit
 
     return run_audit(chosen, words)
+
+
+def _margins(words: list[str]) -> int:
+    parser = _parser("margins")
+    parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    parser.add_argument("--trials", help="some only: NAME,NAME; default: all that there are")
+    parser.add_argument("--shares", help="shares of the orders; default 1,0.3,0.1,0.03")
+    parser.add_argument("--seeds", type=int, default=5, help="default %(default)s")
+    parser.add_argument("--out", type=Path, help="default: benchmarks/margins/NAME")
+    parser.add_argument("--root", help="data root; default $LEADRANK_DATA")
+    parser.add_argument("--experiments", type=Path, default=Path("experiments"))
+    parser.add_argument("--smoke", action="store_true", help="64 rows, two layers: seconds")
+    chosen = parser.parse_args(words)
+    from leadrank.cli.margins import run_margins
+
+    return run_margins(chosen, words)
 
 
 def _run_argument(parser: argparse.ArgumentParser) -> None:
