@@ -49,7 +49,10 @@ def score_rows(
     first, prompt = distinct_prompts(rows.tokens, positions) if reads else (every, every)
     of_prompt = np.split(np.argsort(prompt, kind="stable"), np.cumsum(np.bincount(prompt))[:-1])
     batches = scoring_batches(cost[first], max_tokens=max_tokens)
-    with tqdm(total=len(positions), desc="scoring", unit="lead", delay=2, ncols=80) as bar:
+    # Inside another bar (a rehearsed test's days) it goes when it is done.
+    with tqdm(
+        total=len(positions), desc="scoring", unit="lead", delay=2, ncols=80, leave=None
+    ) as bar:
         for batch in batches:
             inputs = rows[positions[first[batch]]]
             moved = {n: inputs[n].to(device) for n in ENCODER_INPUTS if n in inputs}
