@@ -296,3 +296,24 @@ def test_what_must_be_asked_about_is_refused_only_where_it_is_said(read, tmp_pat
     refuse_leaks(table, tmp_path, also_unsure=False)
     with pytest.raises(UserError, match="Ask when these are written"):
         refuse_leaks(table, tmp_path, also_unsure=True)
+
+
+def test_check_ends_with_1_where_the_table_proves_a_leak(small_crm, command_line, capsys):
+    words = ["--root", small_crm.root, "--leaks"]
+    assert command_line("check", small_crm.crm, *words) == 0
+    assert "It found nothing that knows the outcome." in capsys.readouterr().out
+    rows = small_crm.rows()
+    small_crm.write([row | {"slot": "A" if row["ordered"] == "1" else ""} for row in rows])
+    slot = {"column": "slot", "name": "delivery slot"}
+    leaky = small_crm.change(fields={"categorical": [slot]})
+    assert command_line("check", leaky, *words) == 1
+    assert "slot (presence)" in capsys.readouterr().out
+
+
+def test_an_experiment_may_refuse_to_train_on_leaks(small_crm, data_of):
+    rows = small_crm.rows()
+    small_crm.write([row | {"slot": "A" if row["ordered"] == "1" else ""} for row in rows])
+    slot = {"column": "slot", "name": "delivery slot"}
+    small_crm.change(fields={"categorical": [slot]})
+    with pytest.raises(UserError, match="refuses to train on this table"):
+        data_of(small_crm, leaks="refuse").setup("fit")
