@@ -245,3 +245,23 @@ def test_skewed_lengths_cost_little_padding():
     assert padding(found.batches()) < 0.25
     shuffled = np.random.default_rng(0).permutation(len(length))
     assert padding(np.array_split(shuffled, 38)) > 0.5
+
+
+def test_balance_and_jitter_trade_even_stages_for_less_padding():
+    """Orders of twice the length: dealt evenly, every batch holds both lengths."""
+    random = np.random.default_rng(0)
+    label = (np.arange(2_000) % 4 == 0).astype(np.int64)
+    length = random.integers(20, 100, 2_000) * (1 + label)
+    sparing = SamplerSettings(32, 2, stage_balance=0.25, length_jitter=0.02)
+    padding, fewest, rows = [], [], []
+    for settings_ in (SamplerSettings(32, 2), sparing):
+        batches = sampler((length, label, label), settings_).batches()
+        padded = sum(len(b) * length[b].max() for b in batches)
+        padding.append(1 - sum(length[b].sum() for b in batches) / padded)
+        fewest.append(min(label[b].sum() for b in batches))
+        rows.append(np.sort(np.concatenate(batches)))
+    assert padding[1] < 0.6 * padding[0]
+    # A quarter of an even share, 32 / 4 / 4, rounded down by where dealing begins.
+    assert fewest[1] >= 1
+    assert (rows[0] == np.arange(2_000)).all()
+    assert (rows[1] == np.arange(2_000)).all()

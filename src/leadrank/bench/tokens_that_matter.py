@@ -1,6 +1,7 @@
 """Padding with the stage-aware sampler on, the pairs' share of a step, and repeated prompts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,35 +19,36 @@ from leadrank.training.rows import PairedRows
 from leadrank.training.sampler import SamplerSettings, StageSampler
 
 EPOCHS = 3
+#: Settings that leave most of the batches to length.
+BY_LENGTH = {"stage_balance": 0.25, "length_jitter": 0.02}
 
 
 def padding(leads: Leads, sizes: Sizes) -> list[Figure]:
     """Share of padding in training batches and in scoring batches."""
+    length = leads.data.rows.length[leads.data.positions("train")]
+    by_length = replace(leads.data.sampler, **BY_LENGTH)
+    stages = share_of_padding(length, _epochs(leads, leads.data.sampler))
+    mixed = share_of_padding(length, _epochs(leads, by_length))
+    scored = share_of_padding(length, scoring_batches(length, max_tokens=1024))
+    most = 100 * (1 - length.mean() / sizes.tokens)
+    n = len(length)
+    return [
+        Figure("padding, stage-aware batches", stages, "%", n, 5.0, "most"),
+        Figure("  stage_balance 0.25, length_jitter 0.02", mixed, "%", n, 5.0, "most"),
+        Figure("  scoring batches", scored, "%", n, 5.0, "most"),
+        Figure("  if all were padded to the most", most, "%", n),
+    ]
+
+
+def _epochs(leads: Leads, settings: SamplerSettings) -> list[np.ndarray]:
     rows, train = leads.data.rows, leads.data.positions("train")
-    length = rows.length[train]
-    sampler = StageSampler(
-        length, rows.label.numpy()[train], rows.stratum()[train],
-        settings=leads.data.sampler,
-    )  # fmt: skip
+    columns = rows.length[train], rows.label.numpy()[train], rows.stratum()[train]
+    sampler = StageSampler(*columns, settings=settings)
     batches = []
     for epoch in range(EPOCHS):
         sampler.set_epoch(epoch)
         batches += sampler.batches()
-    scored = scoring_batches(length, max_tokens=1024)
-    most = 100 * (1 - length.mean() / sizes.tokens)
-    n = len(train)
-    return [
-        Figure(
-            "padding, stage-aware batches",
-            share_of_padding(length, batches),
-            "%",
-            n,
-            5.0,
-            "most",
-        ),
-        Figure("  scoring batches", share_of_padding(length, scored), "%", n, 5.0, "most"),
-        Figure("  if all were padded to the most", most, "%", n),
-    ]
+    return batches
 
 
 def share_of_padding(length: np.ndarray, batches: list[np.ndarray]) -> float:
