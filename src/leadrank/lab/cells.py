@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -58,20 +59,19 @@ def run_cells(
         for trial in trials
         for rate in rates
     ]
-    files = {one: folder / "cells" / _name(*one) for one in wanted}
-    missing = [one for one in wanted if not files[one].is_file()]
+    kept = [(folder / "cells" / _name(*one), one) for one in wanted]
+    missing = [(file, one) for file, one in kept if not file.is_file()]
     began, have, at = time.monotonic(), None, None
-    for done, one in enumerate(missing):
-        share, seed, trial, rate = one
+    for done, (file, (share, seed, trial, rate)) in enumerate(missing):
         if have is None or at != (share, seed):
             have, at = scarce(study, share, seed), (share, seed)
             left = (time.monotonic() - began) / done * (len(missing) - done) if done else None
             more = "" if left is None else f"; about {left / 60:,.0f} min left for all"
-            kept = f"{share:.0%} of the orders ({have.orders}), seed {seed}"
-            say(f"[{done}/{len(missing)}] {kept}{more}")
+            said = f"{share:.0%} of the orders ({have.orders}), seed {seed}"
+            say(f"[{done}/{len(missing)}] {said}{more}")
         fit = fit_trial(have, trial, seed=seed, rate=rate, epochs=epochs)
-        _write(files[one], **vars(fit), orders=have.orders, made_of=f"{key} {trial}")
-    return [_read(files[one], one, f"{key} {one[2]}") for one in wanted]
+        _write(file, **vars(fit), orders=have.orders, made_of=f"{key} {trial}")
+    return [_read(file, one, f"{key} {one[2]}") for file, one in kept]
 
 
 def _name(share: float, seed: int, trial: Trial, rate: float) -> str:
@@ -82,7 +82,8 @@ def _write(file: Path, **content: object) -> None:
     """In one step, so that a cell is whole or absent."""
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f".{file.stem}-{os.getpid()}.npz")
-    np.savez_compressed(new, **{name: np.asarray(value) for name, value in content.items()})  # type: ignore[arg-type]
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
+    np.savez_compressed(new, **arrays)
     os.replace(new, file)
 
 
