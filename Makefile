@@ -42,7 +42,8 @@ compare: .setup-done ## every system side by side: DATA= ARGS=
 	$(BIN)/leadrank compare --data $(DATA) $(ARGS)
 
 bench: .setup-done ## ratios beside their targets: ARGS=
-	@$(PIP) -c constraints.txt -e '.[bench]'
+	@$(BIN)/python -c 'import trl' 2>/dev/null || \
+	  $(PIP) -c constraints.txt -e '.[bench]'
 	$(BIN)/leadrank bench $(ARGS)
 
 audit: .setup-done ## which preference pairs can be trusted: DATA= ARGS=
