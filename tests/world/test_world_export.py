@@ -129,3 +129,6 @@ def test_the_door_names_all_mistakes_at_once(tmp_path, capsys):
     said = capsys.readouterr().err
     for name in ("--leads 0", "--days 30", "--seed -1", "--out"):
         assert name in said
+    words = ["--leads", "2000000", "--seed", "99999999999999", "--out", str(tmp_path / "new")]
+    assert main(["world", *words]) == 2
+    assert capsys.readouterr().err.count("expected") == 2

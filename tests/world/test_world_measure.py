@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from leadrank.cli import main
-from leadrank.world import orders_of_calls, transcripts
+from leadrank.world import measure, orders_of_calls, transcripts
 from leadrank.world.measure import _world, table
 from leadrank.world.oracles import (
     LEAD,
@@ -166,6 +166,14 @@ def test_a_world_that_is_there_is_used_again(tmp_path):
     assert (_world(replace(tiny, need=0.1), 1, tmp_path, False) / "leads.parquet").exists()
 
 
+def test_a_world_of_other_laws_is_not_used_again(tmp_path, monkeypatch):
+    tiny = WorldSettings(leads=200, days=40, warm_up=10)
+    folder = _world(tiny, 1, tmp_path, False)
+    (folder / "leads.parquet").unlink()
+    monkeypatch.setattr(measure, "code_hash", lambda: "other laws")
+    assert (_world(tiny, 1, tmp_path, False) / "leads.parquet").exists()
+
+
 def test_the_span_is_from_the_worst_to_the_best_order_of_calls():
     """Sums over two worlds: best 50, worst 10, probability 20 and 20: (40 - 10) / (50 - 10)."""
     sold = {name: [20, 20] for name in orders_of_calls.POLICIES}
@@ -180,7 +188,8 @@ def test_the_span_is_from_the_worst_to_the_best_order_of_calls():
 def test_policies_are_sold_by(capsys):
     words = ["--policies", "--leads", "200", "--days", "31", "--seeds", "1"]
     assert main(["world", *words]) == 0
-    assert all(name in capsys.readouterr().out for name in ["recency"])
+    said = capsys.readouterr().out
+    assert all(f"\n{name}" in said for name in orders_of_calls.POLICIES)
 
 
 def test_a_page_of_texts_counts_its_sentences():

@@ -8,6 +8,8 @@ from leadrank.world.settings import HORIZON_DAYS, WorldSettings
 
 #: Smaller worlds have too few orders to learn from.
 FEWEST, SHORTEST = 500, 60
+#: Further ones would share their calls' chance (`draws.call_key`).
+MOST_LEADS, LARGEST_SEED = 1 << 20, 1 << 15
 
 
 def run_world(chosen: argparse.Namespace) -> int:
@@ -24,7 +26,7 @@ def run_world(chosen: argparse.Namespace) -> int:
 
     out: Path = chosen.out
     make_world(settings, chosen.seed, out)
-    print(f"{out}: a CRM's tables, crm.yaml that reads them, and the truth in {out / 'truth'}")
+    print(f"{out}: a CRM's tables, crm.yaml that reads them, and truth/")
     print(f"Look at it:  leadrank check {out / 'crm.yaml'} --root {out}")
     return 0
 
@@ -38,8 +40,10 @@ def _check(chosen: argparse.Namespace) -> None:
         wrong.append(
             f"--days {chosen.days}: expected at least {HORIZON_DAYS + 1}, or no row matures"
         )
-    if chosen.seed < 0:
-        wrong.append(f"--seed {chosen.seed}: expected 0 or more")
+    if not 0 <= chosen.seed < LARGEST_SEED:
+        wrong.append(f"--seed {chosen.seed}: expected 0 to {LARGEST_SEED - 1:,}")
+    if chosen.leads > MOST_LEADS:
+        wrong.append(f"--leads {chosen.leads}: expected at most {MOST_LEADS:,}")
     if chosen.measure and (chosen.leads < FEWEST or chosen.days < SHORTEST):
         wrong.append(f"--measure: needs --leads {FEWEST} and --days {SHORTEST} for some orders")
     doors = [name for name in ("measure", "policies", "texts") if getattr(chosen, name)]

@@ -68,7 +68,8 @@ class DayView:
     @cached_property
     def changed(self) -> NDArray[np.bool_]:
         """Whether there is a record that yesterday's view did not have."""
-        return self.since_record <= np.where(self.age == 0, 0, 1)
+        yesterday = self._world.state.record_day[self.lead] == self.day - 1
+        return yesterday | (self.age == 0)
 
     @cached_property
     def attempts(self) -> NDArray:
@@ -104,11 +105,10 @@ class DayView:
         return crm_rows(self._world, lead, np.full(len(lead), self.day))
 
     def calls(self, where: NDArray | None = None) -> pl.DataFrame:
-        """All conversations so far with these leads: the events that the CRM file joins."""
-        from leadrank.world.text import call_events
+        """What was written down so far of these leads: the events that the CRM file joins."""
+        from leadrank.world.export import written_events
 
-        lead = self.lead if where is None else self.lead[where]
-        return call_events(self._world, lead)
+        return written_events(self._world, self.lead if where is None else self.lead[where])
 
 
 #: A score for each lead of the view; each rep calls the highest first. The generator is the

@@ -53,8 +53,7 @@ class Dealership:
         self.state = State.new(settings.leads, seed)
         self.log = Log()
         self.day = -settings.warm_up
-        self.rep_leads: list[NDArray] = []  # by day since -warm_up: open leads of each rep,
-        self.rep_totals: list[NDArray] = []  # [3 reps]: leads, orders, visitors so far
+        self.rep_totals: list[NDArray] = []  # by day: [3 reps] leads, orders, visitors so far
         self.totals = np.zeros((3, len(self.staff)), np.int64)
         self.run(settings.warm_up, first_policy, progress=progress, name="days before day 0")
 
@@ -110,7 +109,6 @@ class Dealership:
     def _morning(self, leads: Indices) -> None:
         """Note what is known of the reps, and the snapshots."""
         reps = len(self.staff)
-        self.rep_leads.append(np.bincount(self.people.rep[leads], minlength=reps))
         self.rep_totals.append(self.totals.copy())
         arrived = self.people.arrival[self.block] == self.day
         self.totals[0] += np.bincount(self.people.rep[self.block][arrived], minlength=reps)
@@ -128,7 +126,6 @@ class Dealership:
             momentum=state.momentum[leads], fatigue=state.fatigue[leads],
             driven=state.drives[leads] > 0, booked=state.booked[leads],
             gone=state.gone[leads],
-            since=np.minimum(self.day - state.contact_day[leads], 999).astype(np.int16),
         )  # fmt: skip
 
     def _called(self, leads: Indices, score: NDArray) -> Indices:

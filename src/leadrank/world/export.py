@@ -10,6 +10,7 @@ Traps of real exports are in it on purpose; truth/traps.json says where: fields 
 the outcome, notes written after the order, rows twice, customers under two tickets.
 """
 
+import hashlib
 import json
 from dataclasses import asdict
 from datetime import timedelta
@@ -62,8 +63,7 @@ def write_world(world: Dealership, out: Path, *, progress: bool = False) -> None
     with tqdm(total=4, desc="writing", unit="table", disable=not progress) as bar:
         twice = _write_rows(world, out)
         bar.update()
-        events = pl.concat([call_events(world), _closing_notes(world)])
-        events.sort("at", "customer_account_id", "author").write_parquet(out / "calls.parquet")
+        written_events(world).write_parquet(out / "calls.parquet")
         bar.update()
         _truth(world).write_parquet(out / "truth" / "probability.parquet")
         bar.update()
@@ -72,8 +72,17 @@ def write_world(world: Dealership, out: Path, *, progress: bool = False) -> None
     _write_json(out / "truth" / "traps.json", _traps(twice, world))
     extract = START + timedelta(days=world.day)
     (out / "crm.yaml").write_text(crm_text(extract=extract), "utf-8")
-    described = {**asdict(world.settings), "seed": world.seed, "start": START.isoformat()}
+    described = {**asdict(world.settings), "seed": world.seed, "format": code_hash()}
+    described["start"] = START.isoformat()
     _write_json(out / "world.json", {**described, "extract": extract.isoformat()})
+
+
+def code_hash() -> str:
+    """A hash of this package's code: what made a world, beside its settings and seed."""
+    code = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(file.read_bytes())
+    return code.hexdigest()[:12]
 
 
 def _write_rows(world: Dealership, out: Path) -> pl.DataFrame:
@@ -162,12 +171,23 @@ def _tickets(world: Dealership, lead: NDArray, day: NDArray) -> pl.Series:
     return pl.Series("ticket_id", letter) + customer_ids(lead).str.slice(1)
 
 
-def _closing_notes(world: Dealership) -> pl.DataFrame:
+def written_events(world: Dealership, lead: NDArray | None = None) -> pl.DataFrame:
+    """All that was written down so far, of some leads or of all: calls, orders, defeats."""
+    events = pl.concat([call_events(world, lead), _closing_notes(world, lead)])
+    return events.sort("at", "customer_account_id", "author")
+
+
+def _closing_notes(world: Dealership, lead: NDArray | None) -> pl.DataFrame:
     """What reps note once it is over: an order, and half of the defeats."""
-    orders, defeats = world.log.read("orders"), world.log.read("defeats")
+    orders, defeats = (_of(world.log.read(name), lead) for name in ("orders", "defeats"))
     noted = hashed(defeats["lead"].astype(np.uint64), 330) < 0.5
     defeats = {name: values[noted] for name, values in defeats.items()}
     return pl.concat([_notes(orders, AFTER_ORDER, 1), _notes(defeats, AFTER_DEFEAT, 2)])
+
+
+def _of(log: Columns, lead: NDArray | None) -> Columns:
+    chosen = slice(None) if lead is None else np.isin(log["lead"], lead)
+    return {name: values[chosen] for name, values in log.items()}
 
 
 def _notes(log: Columns, texts: tuple[str, ...], k: int) -> pl.DataFrame:

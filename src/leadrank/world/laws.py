@@ -48,7 +48,7 @@ def timing(ahead: Floats) -> Floats:
 
 
 def season(day: int | NDArray[np.integer]) -> float | NDArray[np.floating]:
-    """Effect of the time of year: more orders in spring and autumn, and at a month's end."""
+    """Effect of the time of year: more orders in spring and autumn."""
     return 0.12 * np.sin(4 * np.pi * (np.asarray(day) - 30) / 365)
 
 

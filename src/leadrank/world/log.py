@@ -22,7 +22,6 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     # Snapshots that become rows, with the hidden state of that morning for the truth.
     "rows": (
         "lead", "day", "rival", "household", "momentum", "fatigue", "driven", "booked", "gone",
-        "since",
     ),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from leadrank.world.export import make_world
+from leadrank.world.export import code_hash, make_world
 from leadrank.world.oracles import (
     LEAD,
     OWN_CODES,
@@ -61,10 +61,10 @@ def measure_world(
 
 
 def _world(settings: WorldSettings, seed: int, out: Path, progress: bool) -> Path:
-    """The folder of a world, made unless it is there."""
+    """The folder of a world, made unless it is there, of this very code."""
     folder = out / f"{settings.leads}x{settings.days}-{seed}"
     described = folder / "world.json"
-    wanted = {**asdict(settings), "seed": seed}
+    wanted = {**asdict(settings), "seed": seed, "format": code_hash()}
     found = json.loads(described.read_text("utf-8")) if described.is_file() else {}
     if {name: found.get(name) for name in wanted} != wanted:
         make_world(settings, seed, folder, progress=progress)

@@ -7,7 +7,6 @@ the purge takes between the parts almost empty, and their row counts match `test
 `validation: 0.25` in experiments/data/world.yaml.
 """
 
-import hashlib
 import json
 import tempfile
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from leadrank.errors import UserError
-from leadrank.world.export import make_world
+from leadrank.world.export import code_hash, make_world
 from leadrank.world.settings import HORIZON_DAYS, START, WorldSettings
 
 SETTINGS, SEED = WorldSettings(leads=30_000, days=217), 2024
@@ -73,13 +72,10 @@ def ensure_world(folder: Path) -> None:
 
 
 def _recipe(described: dict[str, Any]) -> dict[str, Any]:
-    """What decides a draw's bytes; `format` is a hash of this package's code."""
-    code = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        code.update(file.read_bytes())
+    """What decides a draw's bytes."""
     own = {name: described[name] for name in (*asdict(SETTINGS), "seed")}
     windows = [asdict(window) for window in WINDOWS]
-    return {**own, "format": code.hexdigest()[:12], "windows": windows}
+    return {**own, "format": code_hash(), "windows": windows}
 
 
 def _is_current(folder: Path) -> bool:

@@ -45,7 +45,7 @@ class WorldSettings:
     gone_base: float = -5.1  # buys elsewhere, or gives the plan up
     visit_base: float = -4.3  # comes in, or writes, unasked
     grade_noise: float = 1.8  # of the rep's grade of a lead, standard deviation
-    misstated: float = 0.06  # share of a customer's statements that are not so
+    misstated: float = 0.06  # share of statements made at random, a third of them right
 
     def __post_init__(self) -> None:
         if self.leads < 1 or self.days < 1 or self.warm_up < 0:
