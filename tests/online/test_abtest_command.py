@@ -68,6 +68,8 @@ def test_design_then_analyse(
         (["simulate", "--treatment", "scorecard", "--seed", "-1"], "0 or more"),
         (["simulate", "--treatment", "scorecard", "--out", "x.jpg"], "ends in .png"),
         (["simulate", "--treatment", "recency", "--control", "lightgbm"], "as --treatment"),
+        (["simulate", "--treatment", "scorecard", "--stores", "2", "--days", "1", "--before",
+          "1", "--leads-per-rep", "0.1"], "no order in 1 days of 2 stores on recency"),
         (["simulate", "--treatment", "lightgbm", "--stores", "2", "--before", "31", "--smoke"],
          "a larger --before, or more --stores"),
     ],
@@ -95,9 +97,13 @@ def test_simulate_prints_the_test_beside_the_truth(
     assert picture.stat().st_size > 10_000
 
 
-def test_the_cheap_model_learns_in_the_days_before(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cheap_model_learns_in_the_days_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["abtest", "simulate", "--treatment", "lightgbm", "--smoke"]) == 0
     printed = capsys.readouterr().out
+    assert (tmp_path / "abtest.png").is_file()
     assert "lightgbm against recency, seed 0" in printed
     assert "14 days counted of 14 planned" in printed
 

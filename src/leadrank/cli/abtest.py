@@ -163,7 +163,9 @@ def simulate_parser() -> argparse.ArgumentParser:
         "--replays", type=int, help="other assignments, for the power; default 500"
     )
     parser.add_argument("--smoke", action="store_true", help="few stores, 14 days")
-    parser.add_argument("--out", type=Path, help="picture of both curves, .png")
+    parser.add_argument(
+        "--out", type=Path, default=Path("abtest.png"), help="picture of both curves, .png"
+    )
     parser.add_argument("--base", help="folder of a run's base model, if it has moved")
     return parser
 

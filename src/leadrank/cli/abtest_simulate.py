@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from leadrank.cli.abtest_policies import LIGHTGBM, RunPolicy, policy_of, try_policy
 from leadrank.cli.abtest_sizes import with_sizes, world_settings
+from leadrank.errors import UserError
 from leadrank.online import (
     Potential,
     Replays,
@@ -43,6 +44,11 @@ def run_simulate(chosen: Namespace) -> int:
         world, control, chosen.treatment, unit=chosen.unit, days=chosen.days, base=chosen.base
     )
     counted, names = potential.days(chosen.skip_days), _names(chosen)
+    if not counted.control.any():
+        raise UserError(
+            f"no order in {chosen.days} days of {chosen.stores} stores on {chosen.control}: "
+            "there is nothing to compare with; give more --stores or more --days"
+        )
     treated = assign(potential.unit, potential.stratum, salt=f"seed {chosen.seed}")
     result = analyse(counted.observed(treated), planned_days=chosen.days - chosen.skip_days)
     replays = share_significant(counted, salt=f"seed {chosen.seed} again", tests=chosen.replays)
@@ -54,11 +60,9 @@ def run_simulate(chosen: Namespace) -> int:
     )
     print(format_analysis(result, kind=chosen.unit))
     print(_truth(chosen, counted, replays))
-    if chosen.out is not None:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        figure = online_curves(counted, treated, names=names, kind=chosen.unit)
-        figure.savefig(chosen.out, dpi=150)
-        print(f"\n{chosen.out}: orders of both arms, and the uplift as it grew")
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    online_curves(counted, treated, names=names, kind=chosen.unit).savefig(chosen.out, dpi=150)
+    print(f"\n{chosen.out}: orders of both arms, and the uplift as it grew")
     return 0
 
 

@@ -61,7 +61,7 @@ def _check(sized: Namespace) -> None:
         problems.append("--before and --replays: expected 1 or more")
     if sized.seed < 0:
         problems.append(f"--seed {sized.seed}: expected 0 or more")
-    if sized.out is not None and sized.out.suffix != ".png":
+    if sized.out.suffix != ".png":
         problems.append(f"--out {sized.out}: expected a name that ends in .png")
     if problems:
         raise UserError("\n".join(problems))
