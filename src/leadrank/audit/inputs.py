@@ -51,6 +51,8 @@ def _bins(column: pl.Series) -> NDArray[np.int64]:
     """[n] which sixteenth of the rows a value is in; missing is one more."""
     value = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
     there = value[np.isfinite(value)]
-    edges = np.unique(np.quantile(there, np.linspace(0, 1, BINS + 1)[1:])) if len(there) else []
+    if not len(there):
+        return np.zeros(len(value), np.int64)
+    edges = np.unique(np.quantile(there, np.linspace(0, 1, BINS + 1)[1:]))
     found = np.searchsorted(edges, np.nan_to_num(value))
     return np.where(np.isfinite(value), found, len(edges) + 1)
