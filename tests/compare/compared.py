@@ -13,7 +13,7 @@ from leadrank.compare.system import System
 SCHEMA = {
     "row_id": pl.Int32, "label": pl.Int8, "weight": pl.Float32, "lead_id": pl.String,
     "stage": pl.Int8, "group": pl.String, "seed": pl.Int8, "score": pl.Float32,
-    "probability": pl.Float32,
+    "probability": pl.Float32, "times": pl.Float32,
 }  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def result(name: str, *scores: Any, **columns: Any) -> Result:
         "lead_id": [f"lead {row}" for row in range(n)],
         "stage": [2 * (row % 2) for row in range(n)],
         "group": [None] * n,
+        "times": [1.0] * n,
         **columns,
     }
     blocks = [

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -41,6 +42,7 @@ def test_a_smoke_comparison_writes_the_page_the_rows_and_the_pictures(compare, c
     assert {pair["system"] for pair in document["paired"]} == {"pointwise", "hpro_paper"}
     for picture in ("gain", "calibration", "stages", "paired"):
         assert (out / f"{picture}.png").stat().st_size > 5_000
+    assert "NaN" not in (out / "comparison.json").read_text("utf-8")
     # What is there is not run again, and stands in the next page.
     before = (out / "pointwise.parquet").stat().st_mtime_ns
     assert compare("--smoke", "--systems", "pointwise", "--against", "hpro_paper") == 0
@@ -60,3 +62,16 @@ def test_a_smoke_comparison_writes_the_page_the_rows_and_the_pictures(compare, c
 def test_mistakes_are_said_in_a_sentence(compare, capsys, words, said):
     assert compare(*words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_earlier_test_windows_are_fitted_apart_and_averaged(compare):
+    words = ["--systems", "logistic", "--origins", "2", "--out", "out"]
+    assert compare(*words) == 0
+    document = json.loads(Path("out/comparison.json").read_text("utf-8"))
+    assert document["origins"] == 2
+    assert {pair["system"] for pair in document["over_origins"]} == {"logistic"}
+    windows = [pl.read_parquet(Path("out", k, "logistic.parquet")) for k in (".", "origin_1")]
+    # 240 leads: the last 30 % are 72, and 30 % of those whose 30 days ended before are earlier.
+    assert windows[0].height == 72
+    assert windows[1]["row_id"].max() < windows[0]["row_id"].min()
+    assert "## Averaged over 2 test windows" in Path("out/comparison.md").read_text("utf-8")

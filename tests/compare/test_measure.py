@@ -7,7 +7,7 @@ import torch
 from compared import result
 from scipy.stats import norm
 
-from leadrank.compare.measure import PRIMARY, measure, paired
+from leadrank.compare.measure import PRIMARY, measure, paired, pooled
 from leadrank.compare.tables import markdown
 from leadrank.evaluation.verdict import paired_differences
 from leadrank.preference import bootstrap_intervals, ranking_metrics
@@ -40,6 +40,9 @@ def test_one_seed_is_measured_as_a_single_score_is():
         one.scores["lead_id"].rank("dense").cast(pl.Int64).to_numpy().copy()
     )
     intervals = bootstrap_intervals(**columns, **stage, lead=lead, draws=50)
+    low, high = intervals.pop("ece")
+    ece = found.figures["ece"]
+    assert found.interval("ece") == pytest.approx((max(0, 2 * ece - high), 2 * ece - low))
     for name, interval in intervals.items():
         assert found.interval(name) == pytest.approx(interval, abs=1e-12, nan_ok=True), name
     assert np.isnan(found.seed_sd["auc"])
@@ -104,11 +107,66 @@ def test_the_paired_table_says_better_worse_and_cannot_tell():
     assert "Of 6 such tests" in section
 
 
+def test_right_probabilities_have_an_error_by_chance_and_an_interval_around_it():
+    """Labels drawn as sigmoid(score) says; the percentiles of the draws lie above the error."""
+    chance = np.random.default_rng(3)
+    score = chance.normal(size=600)
+    label = (chance.random(600) < 1 / (1 + np.exp(-score))).astype(int)
+    found = measure(result("right", score, label=label, stage=label), draws=200)
+    ece, (low, high) = found.figures["ece"], found.interval("ece")
+    assert ece == pytest.approx(found.figures["ece_chance"], rel=0.5)
+    assert np.quantile(found.draws["ece"], 0.025) > 0.9 * ece
+    assert 0 <= low < ece
+    assert low < high
+
+
+def test_delongs_interval_stands_beside_the_bootstraps():
+    a, b = result("a", noisy(1.0), noisy(1.0, 2), **LEADS), result("b", noisy(0.3, 1), **LEADS)
+    measured = [measure(one, draws=400) for one in (a, b)]
+    precision, area = paired(measured, measured[1])
+    assert precision.delong is None
+    low, high, _ = area.delong
+    assert (low + high) / 2 == pytest.approx(area.difference, abs=1e-9)
+    assert high - low == pytest.approx(area.high - area.low, rel=0.3)
+
+
+def test_origins_are_averaged_with_draws_of_their_own():
+    """Two windows: differences average, and the error is that of a mean of two."""
+    origins = [
+        [
+            measure(result(name, noisy(s, seed + 10 * k)), draws=300, seed=k)
+            for seed, (name, s) in enumerate((("a", 1.0), ("b", 0.3)))
+        ]
+        for k in range(2)
+    ]
+    single = [paired(one, one[1]) for one in origins]
+    both = pooled(origins)
+    found = paired(both, both[1], exact=False)
+    for k, pair in enumerate(found):
+        gaps = [one[k].difference for one in single]
+        assert pair.difference == pytest.approx(np.mean(gaps))
+        error = np.sqrt(sum(one[k].error ** 2 for one in single)) / 2
+        assert pair.error == pytest.approx(error, rel=0.2)
+
+
 def test_lists_are_measured_where_there_are_groups():
     groups = ["north", "south"] * (N // 2)
     label = [int(row // 2 % 2) for row in range(N)]
     both = result("both", noisy(1.0), group=groups, label=label)
-    assert measure(both, draws=5).figures["list_auc"] > 0
+    found = measure(both, draws=5, capacity=3)
+    assert found.figures["list_auc"] > 0
+    share = found.figures["pairs_within"]
+    parts = share * found.figures["list_auc"] + (1 - share) * found.figures["auc_between"]
+    assert parts == pytest.approx(found.figures["auc"])
+    low, high = found.interval("list_precision")
+    assert 0 <= low <= high <= 1
+    one = found.result.record["title"]
+    page = markdown(
+        [found], [], head=[], against="both", not_applicable={}, left_out={}, capacity=3
+    )
+    lists = page.split("## Call lists")[1].split("## ")[0]
+    assert "order rate in a list's first 3" in lists
+    assert f"| {one} |" in lists
     assert "list_auc" not in measure(result("none", noisy(1.0)), draws=5).figures
 
 

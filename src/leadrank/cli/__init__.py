@@ -114,6 +114,10 @@ def _compare(words: list[str]) -> int:
     )  # fmt: skip
     parser.add_argument("--again", help="run these anew: NAME,NAME")
     parser.add_argument(
+        "--origins", type=int, default=1,
+        help="so many test windows, earlier ones too; differences are averaged; default 1",
+    )  # fmt: skip
+    parser.add_argument(
         "--sample", type=int, default=2000,
         help="dear systems score the orders, the tops and so many other rows; default 2000",
     )  # fmt: skip

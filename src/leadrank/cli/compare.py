@@ -3,20 +3,23 @@
 import logging
 import shlex
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import polars as pl
+from typing import Any
 
 from leadrank.compare.engine import Engine, load_systems, system_names
 from leadrank.compare.measure import DRAWS
+from leadrank.compare.origins import earlier
 from leadrank.compare.presets import read_experiment
 from leadrank.compare.report import write_report
-from leadrank.compare.results import TABLES, read_result
+from leadrank.compare.results import TABLES, Result, read_result
 from leadrank.compare.study import Study, open_study
+from leadrank.compare.system import System
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
+from leadrank.model.encoder import EncoderSettings
+from leadrank.training.data import LeadDataModule
 
 #: `--smoke`: seconds instead of minutes.
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS, SMOKE_DRAWS = 64, 64, 2, 50
@@ -33,17 +36,20 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     names = [*(_listed(chosen.systems) or system_names()), *again]
     names += _reference(chosen.against, out, runs)
     systems = load_systems(dict.fromkeys(names))
-    study, test = _study(chosen, crm)
+    data, encoder, epochs = _terms(chosen, crm)
+    study, test = open_study(data, encoder, experiments=chosen.experiments, **epochs)
     engine = Engine(study, test, out, sample=chosen.sample)
     for name, folder in runs.items():
         engine.take_run(name, folder)
-    engine.run(systems, seeds=1 if chosen.smoke else chosen.seeds, again=again)
+    wanted = {"seeds": 1 if chosen.smoke else chosen.seeds, "again": again}
+    engine.run(systems, **wanted)
     results = engine.results()
     for why in engine.left_out.values():
         print(f"left out: {why}")
     page = write_report(
         out,
         results,
+        earlier=list(_earlier(chosen, data, study, systems, out, wanted)),
         crm=study.table.crm,
         against=chosen.against,
         command=shlex.join(["leadrank", "compare", *map(_without_place, words)]),
@@ -71,7 +77,30 @@ def _reference(against: str, out: Path, runs: Mapping[str, Path]) -> list[str]:
     return []
 
 
-def _study(chosen: Namespace, crm: Path) -> tuple[Study, pl.DataFrame]:
+def _earlier(
+    chosen: Namespace,
+    data: LeadDataModule,
+    study: Study,
+    systems: Mapping[str, System],
+    out: Path,
+    wanted: dict[str, Any],
+) -> Iterator[list[Result]]:
+    """Results of earlier test windows, each in a folder of its own, latest first."""
+    for number in range(1, chosen.origins):
+        print(f"test window {number + 1} of {chosen.origins}, an earlier one")
+        data = earlier(data)
+        before, test = open_study(
+            data, study.encoder, experiments=study.experiments, max_epochs=study.max_epochs
+        )
+        engine = Engine(before, test, out / f"origin_{number}", sample=chosen.sample)
+        engine.run(systems, **wanted)
+        yield engine.results()
+
+
+def _terms(
+    chosen: Namespace, crm: Path
+) -> tuple[LeadDataModule, EncoderSettings, dict[str, int]]:
+    """The data, the frozen trunk and the epochs that all systems share."""
     words = [f"--data.crm={crm}"]
     words += [f"--data.root={chosen.root}"] if chosen.root else []
     if chosen.smoke:
@@ -80,7 +109,7 @@ def _study(chosen: Namespace, crm: Path) -> tuple[Study, pl.DataFrame]:
     base = read_experiment([chosen.experiments / "base.yaml"], words)
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
     epochs = {"max_epochs": 1} if chosen.smoke else {}
-    return open_study(base.data, encoder, experiments=chosen.experiments, **epochs)
+    return base.data, encoder, epochs
 
 
 def _crm(experiments: Path, name: str) -> Path:

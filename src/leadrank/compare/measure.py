@@ -6,8 +6,8 @@ the intervals are of that mean on other leads, not of one more seed; `seed_sd` s
 seed strays.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +15,16 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 from scipy.stats import norm
+from torch import Tensor
 
 from leadrank.compare.results import Result
 from leadrank.preference import ranking_metrics
+from leadrank.preference.auc_by_lists import auc_by_lists
+from leadrank.preference.delong import delong
 from leadrank.preference.intervals import lead_draws
+from leadrank.preference.list_precision import list_precision
 from leadrank.preference.metrics import ranking_figures
+from leadrank.preference.probability_metrics import chance_ece
 
 Floats = NDArray[np.float64]
 DRAWS = 1000
@@ -45,10 +50,18 @@ class Measured:
     few_hits: list[str]
 
     def interval(self, figure: str) -> tuple[float, float]:
-        """95 % percentile interval; NaN where the figure is undefined in every draw."""
+        """95 % interval, of percentiles; NaN where the figure is undefined in every draw.
+
+        That of the calibration error is the basic interval, 2 value - percentiles: chance
+        makes an error even of right probabilities, a draw adds its own on top, and percentiles
+        would lie above the figure that they are of.
+        """
         if figure not in self.draws:
             return (np.nan, np.nan)
         low, high = _percentiles(self.draws[figure])
+        if figure == "ece":
+            twice = 2 * self.figures[figure]
+            return float(np.clip(twice - high, 0, 1)), float(np.clip(twice - low, 0, 1))
         return low, high
 
 
@@ -57,7 +70,8 @@ class Paired(NamedTuple):
 
     `error`: standard error over draws; `seen`: the smallest true difference that this test
     would have found with a chance of 80 %; `p`: two-sided, of a normal difference, times the
-    number of tests as Holm steps down through them.
+    number of tests as Holm steps down through them. `delong`: low, high and p of DeLong's test
+    of the AUC, uncorrected; None for other figures, and where the two differ in their rows.
     """
 
     system: str
@@ -68,15 +82,21 @@ class Paired(NamedTuple):
     error: float
     seen: float
     p: float
+    delong: tuple[float, float, float] | None = None
 
 
-def measure(result: Result, *, draws: int = DRAWS, seed: int = 0) -> Measured:
-    """Measures a system's seeds on the same `draws` of leads."""
+def measure(
+    result: Result, *, draws: int = DRAWS, seed: int = 0, capacity: int | None = None
+) -> Measured:
+    """Measures a system's seeds on the same `draws` of leads.
+
+    `capacity`: leads that each list has calls for; None: its precision is not measured.
+    """
     blocks = [_columns(block) for block in _by_seed(result)]
-    points = [ranking_metrics(**columns) for columns, _ in blocks]
+    points = [_point(columns, capacity) for columns, _ in blocks]
     names = [name for name, value in points[0].items() if isinstance(value, float)]
     values = {name: np.array([point[name] for point in points]) for name in names}
-    drawn = [_drawn(columns, lead, draws, seed) for columns, lead in blocks]
+    drawn = [_drawn(columns, lead, draws, seed, capacity) for columns, lead in blocks]
     return Measured(
         result,
         {name: float(value.mean()) for name, value in values.items()},
@@ -87,10 +107,36 @@ def measure(result: Result, *, draws: int = DRAWS, seed: int = 0) -> Measured:
     )
 
 
-def paired(measured: list[Measured], against: Measured) -> list[Paired]:
-    """Every other system minus `against` in the primary figures, with Holm's correction."""
+def pooled(origins: Sequence[Sequence[Measured]]) -> list[Measured]:
+    """Systems measured at every origin: their figures and draws averaged over the origins.
+
+    Draws of different origins must be independent: measure each with a seed of its own.
+    """
+    by_name = [{one.result.name: one for one in measured} for measured in origins]
+    shared = [name for name in by_name[0] if all(name in one for one in by_name)]
+    return [_pooled([one[name] for one in by_name]) for name in shared]
+
+
+def _pooled(parts: list[Measured]) -> Measured:
+    figures = [name for name in parts[0].figures if all(name in one.figures for one in parts)]
+    drawn = [name for name in parts[0].draws if all(name in one.draws for one in parts)]
+    return replace(
+        parts[0],
+        figures={
+            name: float(np.mean([one.figures[name] for one in parts])) for name in figures
+        },
+        draws={name: np.mean([one.draws[name] for one in parts], axis=0) for name in drawn},
+        seed_sd=dict.fromkeys(figures, np.nan),
+    )
+
+
+def paired(measured: list[Measured], against: Measured, *, exact: bool = True) -> list[Paired]:
+    """Every other system minus `against` in the primary figures, with Holm's correction.
+
+    `exact`: with DeLong's test beside the AUC; not of pooled origins.
+    """
     found = [
-        _pair(one, against, figure)
+        _pair(one, against, figure, exact)
         for one in measured
         if one is not against
         for figure in PRIMARY
@@ -103,12 +149,58 @@ def paired(measured: list[Measured], against: Measured) -> list[Paired]:
     return corrected
 
 
-def _pair(one: Measured, against: Measured, figure: str) -> Paired:
+def _pair(one: Measured, against: Measured, figure: str, exact: bool) -> Paired:
     gaps = one.draws[figure] - against.draws[figure]
     gap, error = one.figures[figure] - against.figures[figure], float(np.nanstd(gaps, ddof=1))
     low, high = _percentiles(gaps)
     p = float(2 * norm.sf(abs(gap) / error)) if error > 0 else float(gap == 0)
-    return Paired(one.result.name, figure, gap, low, high, error, SEEN * error, p)
+    test = _delong(one.result, against.result) if exact and figure == "auc" else None
+    return Paired(one.result.name, figure, gap, low, high, error, SEEN * error, p, test)
+
+
+def _delong(one: Result, against: Result) -> tuple[float, float, float] | None:
+    both = [[_columns(block) for block in _by_seed(result)] for result in (one, against)]
+    scores = [torch.stack([columns["score"] for columns, _ in blocks]) for blocks in both]
+    (columns, lead), (other, _) = both[0][0], both[1][0]
+    if not torch.equal(columns["weight"], other["weight"]):
+        return None
+    found = delong(*scores, columns["label"], columns["weight"], lead)
+    return found.low, found.high, found.p
+
+
+def _point(columns: dict[str, Any], capacity: int | None) -> dict[str, Any]:
+    """All figures of one seed."""
+    chance = chance_ece(columns["probability"], columns["weight"])
+    lists = list_figures(**columns, capacity=capacity)
+    found = {name: float(value) for name, value in lists.items()}
+    return {**ranking_metrics(**columns), **found, "ece_chance": float(chance)}
+
+
+def list_figures(
+    score: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    *,
+    group: Tensor | None,
+    group_known: Tensor,
+    capacity: int | None,
+    **others: Any,
+) -> dict[str, Tensor]:
+    """Figures of call lists for one weight per row [n] or draws [draws n]; none without lists.
+
+    `auc_between`, `pairs_within`: see `auc_by_lists` (`list_auc` is the AUC within lists);
+    `list_precision`: of the first `capacity` leads of a list, averaged over the lists.
+    """
+    if group is None:
+        return {}
+    lists = {"group": group, "group_known": group_known}
+    parts = auc_by_lists(score, label, weight, **lists)
+    found = {"auc_between": parts.between, "pairs_within": parts.pairs_within}
+    if capacity is not None:
+        listed = weight * group_known
+        calls = list_precision(score, label, listed, group=group, size=capacity)
+        found["list_precision"] = calls
+    return found
 
 
 def _by_seed(result: Result) -> Iterator[pl.DataFrame]:
@@ -116,7 +208,7 @@ def _by_seed(result: Result) -> Iterator[pl.DataFrame]:
         yield result.scores.filter(pl.col("seed") == seed).sort("row_id")
 
 
-def _columns(block: pl.DataFrame) -> tuple[dict[str, Any], torch.Tensor]:
+def _columns(block: pl.DataFrame) -> tuple[dict[str, Any], Tensor]:
     """The arguments of `ranking_metrics`, and the codes of the leads."""
     number = {
         name: torch.from_numpy(block[name].cast(pl.Float64).to_numpy().copy())
@@ -134,7 +226,7 @@ def _columns(block: pl.DataFrame) -> tuple[dict[str, Any], torch.Tensor]:
     return columns, _codes(_ranks(block["lead_id"]))
 
 
-def _codes(column: pl.Series) -> torch.Tensor:
+def _codes(column: pl.Series) -> Tensor:
     return torch.from_numpy(column.to_numpy().copy())
 
 
@@ -143,17 +235,18 @@ def _ranks(column: pl.Series) -> pl.Series:
 
 
 def _drawn(
-    columns: dict[str, Any], lead: torch.Tensor, draws: int, seed: int
+    columns: dict[str, Any], lead: Tensor, draws: int, seed: int, capacity: int | None
 ) -> dict[str, Floats]:
-    """{figure: [draws]} of `ranking_metrics`' figures, as `bootstrap_intervals` draws them."""
+    """{figure: [draws]} of `_point`'s figures, as `bootstrap_intervals` draws them."""
     # Rows sorted by score make each later look-up by rank run through memory in order.
     order = columns["score"].argsort(descending=True, stable=True)
     sorted_: dict[str, Any] = {
         name: None if column is None else column[order] for name, column in columns.items()
     }
-    weight: torch.Tensor = sorted_.pop("weight")
+    weight: Tensor = sorted_.pop("weight")
     found = [
         ranking_figures(weight=times * weight, **sorted_)
+        | list_figures(weight=times * weight, **sorted_, capacity=capacity)
         for times in lead_draws(lead[order], draws=draws, seed=seed)
     ]
     return {name: torch.cat([one[name] for one in found]).numpy() for name in found[0]}

@@ -9,7 +9,7 @@ import polars as pl
 from tqdm import tqdm
 
 from leadrank.compare.figures import write_figures
-from leadrank.compare.measure import DRAWS, Measured, measure, paired
+from leadrank.compare.measure import DRAWS, Measured, Paired, measure, paired, pooled
 from leadrank.compare.results import Result, as_json
 from leadrank.compare.tables import in_order, markdown
 from leadrank.errors import UserError
@@ -38,10 +38,12 @@ def write_report(
     not_applicable: dict[str, str],
     left_out: dict[str, str],
     draws: int = DRAWS,
+    earlier: Sequence[Sequence[Result]] = (),
 ) -> Path:
     """Measures all results and writes the report; returns the path of comparison.md.
 
-    Raises UserError where `against` is not among the results.
+    `earlier`: results of earlier test windows, with which differences are averaged. Raises
+    UserError where `against` is not among the results.
     """
     names = [result.name for result in results]
     if against not in names:
@@ -50,9 +52,11 @@ def write_report(
             f"it too, or take one of {', '.join(names) or 'none yet'}"
         )
     bar = tqdm(results, desc="measuring", unit="system", delay=2, ncols=80)
-    measured = [measure(result, draws=draws) for result in bar]
+    capacity = crm.group.capacity if crm.group else None
+    measured = [measure(result, draws=draws, capacity=capacity) for result in bar]
     reference = measured[names.index(against)]
     pairs = paired(measured, reference)
+    over_origins = _over_origins(measured, earlier, against, draws)
     head = _head(crm, reference, command, draws)
     page = markdown(
         measured,
@@ -61,6 +65,9 @@ def write_report(
         against=against,
         not_applicable=not_applicable,
         left_out=left_out,
+        capacity=capacity,
+        over_origins=over_origins,
+        origins=1 + len(earlier),
     )
     (folder / "comparison.md").write_text(page, "utf-8")
     document = {
@@ -70,12 +77,30 @@ def write_report(
         "draws": draws,
         "rows": [row for one in in_order(measured) for row in _rows(one)],
         "paired": [pair._asdict() for pair in pairs],
+        "over_origins": [pair._asdict() for pair in over_origins],
+        "origins": 1 + len(earlier),
         "not_applicable": not_applicable,
         "left_out": left_out,
     }
     (folder / "comparison.json").write_text(as_json(document), "utf-8")
     write_figures(folder, measured, pairs, stages=crm.stage_names, against=against)
     return folder / "comparison.md"
+
+
+def _over_origins(
+    measured: list[Measured], earlier: Sequence[Sequence[Result]], against: str, draws: int
+) -> list[Paired]:
+    """Differences averaged over the test part and earlier windows; none without these."""
+    if not earlier:
+        return []
+    # Other draws of each window, so that chance does not add up the same way.
+    before = [
+        [measure(result, draws=draws, seed=number) for result in results]
+        for number, results in enumerate(earlier, start=1)
+    ]
+    shared = pooled([measured, *before])
+    reference = next((one for one in shared if one.result.name == against), None)
+    return [] if reference is None else paired(shared, reference, exact=False)
 
 
 def _head(crm: CrmFile, reference: Measured, command: str, draws: int) -> list[str]:

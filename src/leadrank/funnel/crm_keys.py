@@ -97,10 +97,14 @@ class Stage(Rule):
 
 @dataclass(frozen=True, kw_only=True, config=STRICT_KEYS)
 class Group:
-    """The columns (rep or store) and, with `day`, the local day that make one call list."""
+    """The columns (rep or store) and, with `day`, the local day that make one call list.
+
+    `capacity`: how many of a list's leads there is time to call.
+    """
 
     columns: tuple[str, ...] = ()
     day: bool = False
+    capacity: Annotated[int, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT_KEYS)

@@ -48,7 +48,7 @@ def auc_on(
     axis: RankAxis, label: Float64[Tensor, " n"], weight: Float64[Tensor, "*draws n"]
 ) -> Float64[Tensor, "*draws"]:
     """Return `auc` of rows whose rank axis is known [*draws]."""
-    won, pairs = _concordance(axis, weight * label, weight * (1 - label))
+    won, pairs = concordance(axis, weight * label, weight * (1 - label))
     return total(won) / total(pairs)
 
 
@@ -130,13 +130,16 @@ def pair_accuracy(
     for deeper in stage[stage_known].unique()[1:]:
         high = weight * (stage_known & (stage == deeper))
         low = weight * (stage_known & (stage < deeper))
-        each_won, each_pairs = _concordance(axis, high, low)
+        each_won, each_pairs = concordance(axis, high, low)
         won, pairs = won + total(each_won), pairs + total(each_pairs)
     return won / pairs
 
 
-def _concordance(axis: RankAxis, high: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight of (high, low) pairs in the right order, and of all, by list [*draws lists]."""
+def concordance(axis: RankAxis, high: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the weight of (high, low) pairs in the right order, and of all, by list.
+
+    Ties count one half. `high`, `low`: mass of each row [*draws n]; returns [*draws lists].
+    """
     high_edges, low_edges = at_edges(axis, high), at_edges(axis, low)
     # Half of a block's own low mass counts as below its high mass: ties one half.
     middle = (low_edges[..., 1:] + low_edges[..., :-1]) / 2

@@ -43,3 +43,21 @@ def ece(
     marks = rows[..., -1:] * torch.arange(bins + 1, dtype=rows.dtype) / bins
     gap = at_edges(axis, weight * (label - probability))
     return total(interpolate(rows, gap, marks).diff().abs()) / rows[..., -1]
+
+
+def chance_ece(
+    probability: Float64[Tensor, " n"], weight: Float64[Tensor, " n"], *, bins: int = 15
+) -> Float64[Tensor, ""]:
+    """Return the calibration error that exactly right probabilities would show by chance.
+
+    `sum_b sqrt(2 v_b / pi) / W` with v_b the sum of weight^2 p (1 - p) over bin b: the mean of
+    |labels - probabilities| where labels are drawn as the probabilities say, by the normal
+    approximation of each bin. `ece` is never much lower, however good the probabilities are.
+    Arguments as in `ece`.
+    """
+    axis = rank_axis(probability)
+    rows = at_edges(axis, weight)
+    marks = rows[..., -1:] * torch.arange(bins + 1, dtype=rows.dtype) / bins
+    variance = at_edges(axis, weight**2 * probability * (1 - probability))
+    spread = interpolate(rows, variance, marks).diff().clamp(min=0)
+    return total((2 * spread / torch.pi).sqrt()) / rows[..., -1]
