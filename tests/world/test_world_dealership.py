@@ -12,7 +12,7 @@ from leadrank.world.policies import (
     shuffled,
 )
 from leadrank.world.settings import WorldSettings
-from leadrank.world.state import NEVER
+from leadrank.world.state import NEVER, State
 
 TINY = WorldSettings(leads=600, days=40, warm_up=30)
 
@@ -105,6 +105,27 @@ def test_stages_and_lags_look_like_a_funnel(dealership):
     after = state.drive_day[ordered] < state.order_day[ordered]
     assert 0.2 < after.mean() < 0.95
     assert len(log.read("tickets")["lead"]) > 0.05 * len(log.read("defeats")["lead"])
+
+
+def test_those_who_order_have_the_traits_that_should_make_them():
+    """In the simulated orders themselves, whatever the truth's formula says of them."""
+    settings = WorldSettings(leads=4000, days=60, order_base=-7.0)
+    world = Dealership(settings, 4, snapshots=False).run(60, habit)
+    people, start = world.people, State.new(settings.leads, 4)
+    ordered = world.state.order_day < NEVER
+    assert ordered.sum() > 300
+    for trait in (people.need, people.budget, people.trust):
+        # Standard normal over all: a mean over n orders has a standard error of 1 / sqrt(n).
+        assert trait[ordered].mean() > 4 / np.sqrt(ordered.sum())
+    for good, bad in (
+        (start.household == 2, start.household == 0),
+        (start.rival == 3, start.rival == 2),
+        (people.calling == 1, people.calling == 2),
+        (people.channel == 0, people.channel == 6),
+    ):
+        n = min(good.sum(), bad.sum())
+        rates = ordered[good].mean(), ordered[bad].mean()
+        assert rates[0] > rates[1] + 3 * np.sqrt(2 * ordered.mean() / n), rates
 
 
 @pytest.mark.slow
