@@ -13,12 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
 import yaml
 from safetensors import safe_open
 from sklearn.metrics import average_precision_score, roc_auc_score
+
+from leadrank.world.dealership import Dealership
+from leadrank.world.settings import WorldSettings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -340,6 +344,26 @@ def test_no_logger_gets_a_customers_text(world_run):
         if path.is_file():
             content = path.read_bytes()
             assert not any(text in content for text in said), path
+
+
+# The run as a policy
+
+
+@pytest.mark.slow
+def test_a_run_of_the_world_scores_a_morning_of_another_dealership(world_run):
+    from leadrank.cli.abtest_policies import RunPolicy
+
+    leads = 120
+    world = Dealership(WorldSettings(leads, days=5, warm_up=20), 1, snapshots=False)
+    policy = RunPolicy(world_run, leads=leads, base=None)
+    view, rng = world.open_leads(), np.random.default_rng(0)
+    first = policy(view, rng)
+    assert policy.scored == len(view) > 50
+    assert policy.unusable == 0
+    assert len(set(first)) > 0.9 * len(view)
+    # The second call reads only the leads with a record of yesterday, and to the same score.
+    np.testing.assert_allclose(policy(view, rng), first, atol=1e-3)
+    assert policy.scored == len(view) + view.changed.sum()
 
 
 # The pages
