@@ -1,14 +1,19 @@
 """`leadrank abtest` as a user types it."""
 
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from cluster_draws import draw_potential
 
 from leadrank.cli import main
 from leadrank.cli.abtest import simulate_parser
+from leadrank.cli.abtest_simulate import truth_lines
 from leadrank.cli.abtest_sizes import with_sizes, world_settings
+from leadrank.online import share_significant
 from leadrank.world.dealership import Dealership
 from leadrank.world.policies import recency
 
@@ -39,12 +44,91 @@ def test_design_then_analyse(
     assert main(words) == 0  # the same again is no other assignment
     capsys.readouterr()
     assert main([*words[:4], "autumn", *words[5:]]) == 2
-    assert "holds another assignment" in capsys.readouterr().err
+    assert "holds another plan" in capsys.readouterr().err
+    assert main([*words, "--days", "90"]) == 2  # the same arms, but another test
+    assert "holds another plan" in capsys.readouterr().err
     write_days(test, days=132, seed=2)
-    assert main(["abtest", "analyse", str(test), "--plan", str(plan), "--skip-days", "30"]) == 0
+    assert main(["abtest", "analyse", str(test), "--plan", str(plan)]) == 0
     printed = capsys.readouterr().out
     assert "102 days counted of 132 planned" in printed
     assert "adjusted for earlier orders (CUPED)" in printed
+
+
+@pytest.fixture(scope="module")
+def quarter(history: Path) -> Path:
+    """A plan of 40 days, the first 10 not counted, a quarter of the reps treated, 4 looks."""
+    plan = history.parent / "quarter.csv"
+    words = ["--days", "40", "--lag-days", "10", "--share", "0.25", "--looks", "4"]
+    command = ["abtest", "design", str(history), "--salt", "s", "--out", str(plan)]
+    assert main([*command, *words]) == 0
+    return plan
+
+
+def analysed(table: Path, *words: str) -> int:
+    return main(["abtest", "analyse", str(table), *words])
+
+
+def test_the_plans_share_is_what_the_arms_are_held_against(
+    quarter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """4 of 16 are as planned, p = 1; against a half it would be .046."""
+    write_days(tmp_path / "t.csv", days=40, seed=2)
+    assert analysed(tmp_path / "t.csv", "--plan", str(quarter)) == 0
+    (units,) = [line for line in capsys.readouterr().out.splitlines() if "units " in line[:6]][
+        1:
+    ]
+    assert units.split() == ["units", "12", "4", "1.000"]
+
+
+def test_a_running_test_is_read_as_one_by_its_plan(
+    quarter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On day 26 of 40 16 of the 30 counted days are over, and so 2 of 4 looks."""
+    write_days(tmp_path / "t.csv", days=26, seed=2)
+    assert analysed(tmp_path / "t.csv", "--plan", str(quarter)) == 0
+    printed = capsys.readouterr().out
+    assert "16 days counted of 40 planned" in printed
+    assert "planned look 2 of 4" in printed
+    assert "cannot tell yet: 53% of the days to be counted are over" in printed
+
+
+def test_flags_that_say_other_than_the_plan_are_refused_together(
+    quarter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_days(tmp_path / "t.csv", days=40, seed=2)
+    plan = ("--plan", str(quarter), "--looks", "4")
+    assert analysed(tmp_path / "t.csv", *plan, "--skip-days", "0", "--share", "0.5") == 2
+    said = capsys.readouterr().err
+    assert "--skip-days 0: the plan says 10" in said
+    assert "--share 0.5: the plan says 0.25" in said
+    assert "--looks" not in said
+
+
+def test_a_table_by_day_needs_its_planned_length(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arm = pl.DataFrame({"unit": range(16), "arm": ["control", "treatment"] * 8})
+    write_days(tmp_path / "t.csv", days=30, seed=2)
+    pl.read_csv(tmp_path / "t.csv").join(arm, on="unit").write_csv(tmp_path / "t.csv")
+    assert analysed(tmp_path / "t.csv") == 2
+    assert "how long the test was to be" in capsys.readouterr().err
+    assert analysed(tmp_path / "t.csv", "--days", "132") == 0
+    assert "30 days counted of 132 planned" in capsys.readouterr().out
+
+
+def test_a_plan_whose_rows_disagree_is_refused(
+    quarter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_days(tmp_path / "t.csv", days=40, seed=2)
+    days = pl.int_range(pl.len()).replace(0, 41).clip(40)
+    pl.read_csv(quarter).with_columns(days=days).write_csv(tmp_path / "odd.csv")
+    assert analysed(tmp_path / "t.csv", "--plan", str(tmp_path / "odd.csv")) == 2
+    assert "column days: expected one number in every row" in capsys.readouterr().err
+
+
+def test_the_parts_are_shown_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["abtest", "--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -95,6 +179,16 @@ def test_simulate_prints_the_test_beside_the_truth(
     lines = [line for line in printed.splitlines() if str(picture) not in line]
     assert max(map(len, lines)) <= 80
     assert picture.stat().st_size > 10_000
+
+
+def test_a_runs_name_and_many_orders_fit_80_columns() -> None:
+    names = {"control": "recency", "treatment": "runs/hpro_released_code-world/version_0"}
+    both = draw_potential(np.random.default_rng(0), units=20)
+    many = replace(both, control=both.control + 10, treatment=both.treatment + 10)
+    replays = share_significant(many, salt="s", tests=5)
+    shown = truth_lines(Namespace(unit="store", **names), many, replays)
+    assert "hpro_released_code-world/version_0: 26," in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_the_cheap_model_learns_in_the_days_before(

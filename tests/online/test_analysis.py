@@ -1,5 +1,7 @@
 """What `analyse` makes of a table: intervals, looks, and whether the arms are alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -58,6 +60,30 @@ def test_before_the_first_planned_look_there_is_no_interval_by_looks() -> None:
     result = analyse(a_test().days(0, 6), planned_days=132, looks=20)
     assert result.look == 0
     assert "not yet" in format_analysis(result)
+
+
+def verdict_between(narrow: str, wide: str, *, planned_days: int) -> str:
+    """What is said of an uplift half way between two ways' multipliers, in standard errors."""
+    result = analyse(a_test(), planned_days=planned_days, looks=20)
+    multiplier = {
+        "one": result.effect.multiplier(),
+        "looks": result.looks_multiplier,
+        "always": result.always_multiplier,
+    }
+    uplift = (multiplier[narrow] + multiplier[wide]) / 2 * result.effect.se
+    return format_analysis(replace(result, effect=replace(result.effect, uplift=uplift)))
+
+
+def test_one_look_counts_only_when_the_planned_days_are_over() -> None:
+    over = verdict_between("one", "looks", planned_days=132)
+    assert "sells more, if this is the one look at the planned end" in over
+    running = verdict_between("one", "looks", planned_days=140)
+    assert "cannot tell yet: 94% of the days" in running
+
+
+def test_a_planned_look_may_tell_before_the_end() -> None:
+    running = verdict_between("looks", "always", planned_days=140)
+    assert "sells more, if only 20 looks were planned" in running
 
 
 def test_skipped_days_are_not_counted() -> None:

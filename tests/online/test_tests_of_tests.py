@@ -124,7 +124,6 @@ def test_the_planned_smallest_uplift_is_found_in_80_percent() -> None:
         treated = assign(potential.unit, potential.stratum, salt=str(k))
         effect = estimate(potential.observed(treated).orders.mean(axis=1), treated)
         found += effect.interval()[0] > 0
-    # The treatment also raises its arm's variance, which the history cannot know.
     assert found / TESTS == pytest.approx(0.8, abs=0.07)
 
 

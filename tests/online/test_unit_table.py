@@ -1,6 +1,6 @@
 """Reading a test's table: what is there, what is not, and what is said about it."""
 
-from datetime import date
+from datetime import date, datetime, time
 
 import polars as pl
 import pytest
@@ -27,6 +27,19 @@ def test_rows_become_units_by_days() -> None:
     assert table.treated is not None
     assert table.treated.tolist() == [False, True]
     assert table.notes == ("2 unit-days without a row count as a day without orders",)
+
+
+def test_timestamps_are_the_dates_they_fall_on() -> None:
+    stamped = ROWS.with_columns(pl.col("day").dt.combine(time(18, 30)))
+    table = read_unit_table(stamped)
+    assert table.day == tuple(date(2026, 1, d) for d in (1, 2, 3))
+    assert table.orders.tolist() == [[1, 2, 0], [3, 0, 4]]
+
+
+def test_two_timestamps_of_a_day_are_two_rows_of_it() -> None:
+    times = [datetime(2026, 1, 1, hour) for hour in (9, 10, 11, 9)]
+    with pytest.raises(UserError, match="more than one row of a unit and day"):
+        read_unit_table(ROWS.with_columns(day=pl.Series(times)))
 
 
 def test_days_without_a_row_are_no_exposure_where_the_table_tells_it() -> None:

@@ -9,13 +9,12 @@ import polars as pl
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.online import (
-    analyse,
     design,
     format_analysis,
     format_plan,
     read_unit_table,
 )
-from leadrank.online.checks import with_plan
+from leadrank.online.plan import TERMS
 from leadrank.online.unit_table import read_rows
 
 PARTS: dict[str, str] = {
@@ -33,7 +32,9 @@ def run_abtest(words: list[str]) -> int:
         "analyse": _analyse,
         "simulate": _simulate,
     }
-    usage = "\n".join(f"  leadrank abtest {name:<10}{what}" for name, what in PARTS.items())
+    usage = "leadrank abtest PART, where PART is\n" + "\n".join(
+        f"  {name:<10}{what}" for name, what in PARTS.items()
+    )
     if not words or words[0] in ("-h", "--help"):
         print(usage)
         return 0
@@ -77,7 +78,7 @@ def _design(words: list[str]) -> int:
     )
     parser.add_argument("--looks", type=int, default=20, help="planned looks")
     parser.add_argument("--salt", required=True, help="of the assignment: any new word")
-    parser.add_argument("--out", type=Path, required=True, help="the assignment to write, CSV")
+    parser.add_argument("--out", type=Path, required=True, help="the plan to write, CSV")
     _column_argument(parser)
     chosen = parser.parse_args(words)
     table = read_unit_table(
@@ -92,52 +93,39 @@ def _design(words: list[str]) -> int:
     )  # fmt: skip
     print("\n".join([format_plan(plan), *(f"note: {note}" for note in table.notes)]))
     _write_assignment(plan.table, chosen.out)
-    print(f"\n{chosen.out}: unit, arm, stratum, before")
+    print(f"\n{chosen.out}: {', '.join(plan.table.columns)}")
     return 0
 
 
 def _write_assignment(table: pl.DataFrame, out: Path) -> None:
-    """Writes it, unless another assignment would be lost: tests run for months by that file."""
+    """Writes it, unless another plan would be lost: tests run for months by that file."""
     if out.is_file():
-        there = pl.read_csv(out, schema_overrides={"unit": pl.String})
-        same = there.columns == table.columns and there.select("unit", "arm").equals(
-            table.select("unit", "arm")
+        there, kept = pl.read_csv(out, schema_overrides={"unit": pl.String}), ("unit", "arm")
+        same = there.columns == table.columns and there.select(*kept, *TERMS).equals(
+            table.select(*kept, *TERMS)
         )
         if not same:
             raise UserError(
-                f"{out} holds another assignment; give another --out, or move it away if no "
-                "test runs by it"
+                f"{out} holds another plan; give another --out, or move it away if no test "
+                "runs by it"
             )
     out.parent.mkdir(parents=True, exist_ok=True)
     table.write_csv(out)
 
 
 def _analyse(words: list[str]) -> int:
+    from leadrank.cli.abtest_analyse import analyse_table
+
     parser = _parser("analyse")
     parser.add_argument("table", type=Path, help="unit, arm, orders; day where by day")
-    parser.add_argument("--plan", type=Path, help="the assignment that `design` wrote")
-    parser.add_argument("--days", type=int, help="planned length; default: the table's days")
-    parser.add_argument("--skip-days", type=int, default=0, help="first days not counted")
-    parser.add_argument("--share", type=float, default=0.5, help="planned share treated")
-    parser.add_argument("--looks", type=int, default=20, help="planned looks")
+    parser.add_argument("--plan", type=Path, help="what `design` wrote; says all that follows")
+    parser.add_argument("--days", type=int, help="planned length of the test")
+    parser.add_argument("--skip-days", type=int, help="first days not counted; default 0")
+    parser.add_argument("--share", type=float, help="planned share treated; default 0.5")
+    parser.add_argument("--looks", type=int, help="planned looks; default 20")
     _column_argument(parser)
     chosen = parser.parse_args(words)
-    rows, columns = read_rows(chosen.table), _columns(chosen.column)
-    if chosen.days is not None and columns.get("day", "day") not in rows.columns:
-        raise UserError(
-            f"{chosen.table}: no column day, so these are the totals of a whole test: leave "
-            "--days out, or say with --column day=COLUMN which one is meant"
-        )
-    notes: list[str] = []
-    if chosen.plan is not None:
-        unit, arm = columns.get("unit", "unit"), columns.get("arm", "arm")
-        rows, notes = with_plan(rows, read_rows(chosen.plan), unit=unit, arm=arm)
-    table = read_unit_table(rows, name=str(chosen.table), columns=columns)
-    result = analyse(
-        table, planned_days=chosen.days, looks=chosen.looks, skip_days=chosen.skip_days,
-        share=chosen.share, notes=tuple(notes),
-    )  # fmt: skip
-    print(format_analysis(result))
+    print(format_analysis(analyse_table(chosen, _columns(chosen.column))))
     return 0
 
 

@@ -59,7 +59,7 @@ def run_simulate(chosen: Namespace) -> int:
         f"{chosen.before} days before\n"
     )
     print(format_analysis(result, kind=chosen.unit))
-    print(_truth(chosen, counted, replays))
+    print(truth_lines(chosen, counted, replays))
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     online_curves(counted, treated, names=names, kind=chosen.unit).savefig(chosen.out, dpi=150)
     print(f"\n{chosen.out}: orders of both arms, and the uplift as it grew")
@@ -127,7 +127,8 @@ def _names(chosen: Namespace) -> tuple[str, str]:
     return first, second
 
 
-def _truth(chosen: Namespace, counted: Potential, replays: Replays) -> str:
+def truth_lines(chosen: Namespace, counted: Potential, replays: Replays) -> str:
+    """What only a simulated world has, in at most 80 columns."""
     control, treatment = all_orders(counted)
     names, (low, high) = _names(chosen), counted.uplift_interval
     level = counted.control.mean()
@@ -135,8 +136,8 @@ def _truth(chosen: Namespace, counted: Potential, replays: Replays) -> str:
         [
             "",
             "the truth, which only a simulated world has (the same chance for both)",
-            f"  all {chosen.unit}s on {names[0]}: {control:,.0f} orders; "
-            f"on {names[1]}: {treatment:,.0f}",
+            f"  all {chosen.unit}s on {names[0]}: {control:,.0f} orders",
+            f"  all {chosen.unit}s on {names[1]}: {treatment:,.0f}",
             f"  true uplift {counted.uplift:+.4g} a {chosen.unit} and day, relative "
             f"{treatment / control - 1:+.1%};",
             f"  of all {chosen.unit}s like these [{low / level:+.1%}, {high / level:+.1%}], by "

@@ -19,7 +19,8 @@ from leadrank.online.unit_table import UnitTable
 class Analysis:
     """A test as it stands after `table`'s days.
 
-    `effect` is with covariates (`adjusted_for`), `plain` without. `look` is the number of the
+    `effect` is with covariates (`adjusted_for`), `plain` without. `so_far` is
+    the share of the planned days to be counted that the table has. `look` is the number of the
     last planned look, 0 before the first; `looks_multiplier` and `always_multiplier` are in
     standard errors of `effect`.
     """
@@ -29,6 +30,7 @@ class Analysis:
     plain: Effect
     adjusted_for: tuple[str, ...]
     planned_days: int
+    so_far: float
     looks: int
     look: int
     looks_multiplier: float
@@ -79,6 +81,7 @@ def analyse(
         plain=estimate(rate, table.treated, weight=weight),
         adjusted_for=names,
         planned_days=planned,
+        so_far=so_far,
         looks=looks,
         look=look,
         looks_multiplier=with_dof(spending, effect.dof),
@@ -186,13 +189,18 @@ def _interval_line(name: str, effect: Effect, multiplier: float) -> str:
 
 
 def _verdict(result: Analysis) -> str:
-    """One sentence, by the widest interval that the reader's way of looking asks for."""
-    effect = result.effect
+    """One sentence, by the least that the reader must have kept to for an uplift to be seen."""
+    effect, finished = result.effect, result.so_far >= 1
     words = "more" if effect.uplift > 0 else "less"
-    low, high = effect.interval(result.always_multiplier)
-    if low > 0 or high < 0:
-        return f"the treatment sells {words}, whenever one looks"
-    low, high = effect.interval()
-    if low > 0 or high < 0:
-        return f"the treatment sells {words}, if this is the one look at the planned end"
-    return f"cannot tell: an uplift of 0 lies within the {LEVEL:.0%} interval"
+    ways = [(result.always_multiplier, "whenever one looks")]
+    if result.look:
+        ways.append((result.looks_multiplier, f"if only {result.looks} looks were planned"))
+    if finished:
+        ways.append((effect.multiplier(), "if this is the one look at the planned end"))
+    for multiplier, condition in ways:
+        low, high = effect.interval(multiplier)
+        if low > 0 or high < 0:
+            return f"the treatment sells {words}, {condition}"
+    if finished:
+        return f"cannot tell: an uplift of 0 lies within the {LEVEL:.0%} interval"
+    return f"cannot tell yet: {result.so_far:.0%} of the days to be counted are over"

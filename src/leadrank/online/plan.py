@@ -28,6 +28,8 @@ LEAD_REFUSED = (
     "treatment moves to one of its leads is taken from a lead of the control, and the uplift "
     "is counted twice; randomise who works through a whole list: --unit rep or --unit store"
 )
+#: Columns of a plan's table that say one thing of the whole test.
+TERMS = ("days", "lag_days", "looks", "share")
 #: Fewer units than this in an arm: Student's quantiles grow, and one odd unit decides.
 FEW = 10
 
@@ -37,7 +39,8 @@ class Plan:
     """A test that can be run: arms of the units, and what it can see.
 
     `before` is orders per unit-day in the history, of `before_days` days; `treated`, `stratum`
-    and `before` are [units]. Orders are counted from day `lag_days` + 1 to day `days`.
+    and `before` are [units]. Orders are counted from day `lag_days` + 1 to day `days`. `share`
+    is of units to be treated.
     """
 
     kind: str
@@ -49,15 +52,16 @@ class Plan:
     days: int
     lag_days: int
     looks: int
+    share: float
     spread: Spread
 
     @property
     def table(self) -> pl.DataFrame:
-        """The assignment: unit, arm, stratum, before."""
+        """The assignment: unit, arm, stratum, before; and the same `TERMS` in every row."""
         arm = np.array(ARMS)[self.treated.astype(int)]
         return pl.DataFrame(
             {"unit": self.unit, "arm": arm, "stratum": self.stratum, "before": self.before}
-        )
+        ).with_columns(**{name: pl.lit(getattr(self, name)) for name in TERMS})
 
     @property
     def dof(self) -> int:
@@ -123,6 +127,7 @@ def design(
         days=days,
         lag_days=lag_days,
         looks=looks,
+        share=share,
         spread=spread_of(history.orders, np.array(stratum)),
     )
     if plan.dof < 2:
@@ -131,6 +136,23 @@ def design(
             "freedom; expected 2 or more: take fewer strata or more units"
         )
     return plan
+
+
+def terms_of(table: pl.DataFrame) -> dict[str, float]:
+    """What the whole test was planned to be, as far as a plan's table says: its `TERMS`.
+
+    Raises UserError where a term is no number, or not the same in every row.
+    """
+    told = {name: table[name].unique() for name in TERMS if name in table.columns}
+    wrong = [
+        f"the plan's column {name}: expected one number in every row, came "
+        f"{', '.join(map(str, values.head(5)))}"
+        for name, values in told.items()
+        if len(values) != 1 or not values.dtype.is_numeric()
+    ]
+    if wrong:
+        raise UserError("\n".join(wrong))
+    return {name: values[0] for name, values in told.items()}
 
 
 def _check(history: UnitTable, days: int, lag_days: int, size_strata: int, looks: int) -> None:

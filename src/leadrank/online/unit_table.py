@@ -93,7 +93,7 @@ def read_unit_table(
         UserError: with every problem: missing columns, unknown arms, units in two arms, numbers
             that are none or below 0, days given twice.
     """
-    rows = _renamed(rows, columns or {}, name)
+    rows = _by_date(_renamed(rows, columns or {}, name))
     missing = [c for c in ("unit", "orders", *need) if c not in rows.columns]
     if missing:
         raise UserError(
@@ -115,6 +115,12 @@ def _renamed(rows: pl.DataFrame, columns: dict[str, str], name: str) -> pl.DataF
         raise UserError("\n".join(f"{name}: --column: {problem}" for problem in wrong))
     ours = {c: pl.col(columns.get(c, c)) for c in COLUMNS if columns.get(c, c) in rows.columns}
     return rows.select(**ours)
+
+
+def _by_date(rows: pl.DataFrame) -> pl.DataFrame:
+    """Timestamps as dates, so that two rows of one day are found to be two."""
+    stamped = rows.schema.get("day") == pl.Datetime
+    return rows.with_columns(pl.col("day").dt.date()) if stamped else rows
 
 
 def _problems(rows: pl.DataFrame) -> list[str]:
@@ -181,8 +187,6 @@ def _table(rows: pl.DataFrame) -> UnitTable:
 
 def _calendar(day: pl.Series) -> pl.Series:
     """All days from first to last, whether anything was sold or not."""
-    if day.dtype == pl.Datetime:
-        day = day.dt.date()
     if day.dtype == pl.Date:
         return pl.select(pl.date_range(pl.lit(day).min(), pl.lit(day).max())).to_series()
     if not day.dtype.is_integer():
