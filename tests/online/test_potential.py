@@ -1,5 +1,7 @@
 """What a simulated world's two outcomes say: the truth, its error, what a test would need."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cluster_draws import draw_potential
@@ -73,6 +75,29 @@ def test_an_uplift_of_the_smallest_is_found_in_80_percent() -> None:
     assert share_significant(lifted, salt="t", tests=200).significant == pytest.approx(
         0.75, abs=0.15
     )
+
+
+def test_power_counts_the_true_sign_alone_and_is_never_certain() -> None:
+    """All 40 of 40 found: Wilson's interval is from 1 / (1 + z^2 / 40) to 1."""
+    large = draw_potential(np.random.default_rng(1), lift=4.0)
+    found = share_significant(large, salt="s", tests=40)
+    assert found.significant == 1
+    z2 = stats.norm.isf(0.025) ** 2
+    assert found.margin == pytest.approx(1 - 1 / (1 + z2 / 40))
+
+
+def test_an_uplift_of_the_wrong_sign_is_not_found() -> None:
+    wide = draw_potential(np.random.default_rng(2), units=16, days=60, spread=0.5)
+    both = replace(wide, treatment=wide.control + 1e-4, before=np.zeros(16))
+    replays = share_significant(both, salt="s", tests=120)
+    ends = [
+        analyse(both.observed(assign(both.unit, both.stratum, salt=f"s/{k}"))).effect.interval()
+        for k in range(120)
+    ]
+    above = np.mean([low > 0 for low, _ in ends])
+    below = np.mean([high < 0 for _, high in ends])
+    assert below > 0  # chance alone: the true uplift is above nought
+    assert replays.significant == pytest.approx(above)
 
 
 def test_without_uplift_no_number_of_units_is_enough() -> None:

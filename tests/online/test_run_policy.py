@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leadrank.cli.abtest_policies import RunPolicy
+from leadrank.cli.abtest_policies import RunPolicy, without_codes
 from leadrank.funnel import LeadTable, load_crm_file
 from leadrank.world.crm import crm_text
 from leadrank.world.dealership import Dealership
@@ -51,3 +51,26 @@ def test_only_leads_with_a_new_record_are_read_again(policy: RunPolicy) -> None:
     usable = second.lead != 3
     kept = np.where(again, 0.0, 0.5)
     np.testing.assert_array_equal(score[usable], (second.lead + kept)[usable])
+
+
+def test_a_run_sees_no_code_of_another_dealerships_stores(
+    policy: RunPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Dealership(WorldSettings(leads=300, days=20, warm_up=10), 1, snapshots=False)
+    rows = world.open_leads().rows()
+    assert rows["specialist_store_code"].n_unique() > 1
+    blank = without_codes(rows)
+    assert blank.schema == rows.schema
+    for code in ("specialist_store_code", "specialist_store_province_id"):
+        assert blank[code].null_count() == len(rows)
+    read: list[str] = []
+
+    def noting(saved: SimpleNamespace, table: LeadTable, *, dense: bool) -> pl.DataFrame:
+        read.extend(str(table.rows.to_dicts()).split())
+        return numbered(saved, table, dense=dense)
+
+    monkeypatch.setattr("leadrank.scoring.new_leads.score_table", noting)
+    policy(world.open_leads(), np.random.default_rng(0))
+    stores = set(rows["specialist_store_code"].drop_nulls())
+    assert read
+    assert not any(store in word for word in read for store in stores)

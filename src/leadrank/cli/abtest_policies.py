@@ -17,6 +17,7 @@ from leadrank.funnel import CrmFile, read_lead_table
 from leadrank.funnel.nearest import nearest
 from leadrank.world.day_view import DayView
 from leadrank.world.dealership import Dealership, Policy
+from leadrank.world.oracles import OWN_CODES
 from leadrank.world.policies import (
     by_true_effect,
     by_true_probability,
@@ -94,6 +95,8 @@ class RunPolicy:
     So a lead's score is of the morning after its last record; that is what a nightly job that
     cannot afford to read everybody again does. `scored` counts readings, `seconds` what they
     took, `unusable` rows that the run's CRM file put in quarantine: those leads come last.
+    Codes of stores are left empty, as the run learned in another dealership, where the same
+    code meant another store.
     """
 
     def __init__(self, run: Path, *, leads: int, base: str | None) -> None:
@@ -118,7 +121,7 @@ class RunPolicy:
     def _read(self, view: DayView, where: NDArray[np.int64]) -> NDArray[np.float64]:
         from leadrank.scoring.new_leads import score_table, with_tables
 
-        rows, calls, crm = view.rows(where), view.calls(where), self.saved.crm
+        rows, calls, crm = without_codes(view.rows(where)), view.calls(where), self.saved.crm
         with TemporaryDirectory() as folder:
             given = _write_tables(Path(folder), rows, calls, self.saved.crm)
             crm, _ = with_tables(crm, given, Path(folder))
@@ -129,6 +132,11 @@ class RunPolicy:
         ids = pl.DataFrame({"lead_id": rows[crm.lead_id].cast(pl.String)})
         found = ids.join(scored, on="lead_id", how="left", maintain_order="left")["score"]
         return found.fill_null(-np.inf).to_numpy()
+
+
+def without_codes(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the codes that mean something else in another dealership left empty."""
+    return rows.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in OWN_CODES)
 
 
 def _write_tables(

@@ -1,9 +1,9 @@
 """`leadrank abtest simulate`: a whole test in the simulated dealership, beside its truth.
 
 One world runs up to the test under the control policy; then everybody goes on with the control
-in one copy of it, and with the treatment in another, on the same chance. Reps share neither
-leads nor time, so a test's table takes each unit's orders from the copy of its arm, and the
-truth is the difference of the copies.
+in one copy of it, and with the treatment in another, on the same chance of the customers. Reps
+share neither leads nor time, so a test's table takes each unit's orders from the copy of its
+arm, and the truth is the difference of the copies.
 """
 
 import copy

@@ -42,13 +42,6 @@ class Effect:
         """Standard error of the uplift."""
         return float(np.sqrt(self.covariance[1, 1]))
 
-    @property
-    def p_value(self) -> float:
-        """Two-sided, of no uplift; NaN where neither arm varies."""
-        if self.se == 0:
-            return float("nan")
-        return float(2 * stats.t.sf(abs(self.uplift) / self.se, self.dof))
-
     def multiplier(self, level: float = LEVEL) -> float:
         """Student's quantile for one look at the planned end."""
         return float(stats.t.isf((1 - level) / 2, self.dof))

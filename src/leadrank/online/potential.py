@@ -2,7 +2,8 @@
 
 Where units share neither leads nor time, what a unit sells depends on its own policy alone.
 So the world in which all run A and the one in which all run B hold every test between the two:
-each unit's orders are taken from the world of its arm.
+each unit's orders are taken from the world of its arm. A policy that draws lots of its own for
+the whole list breaks ties elsewhere in each world, which adds chance and no uplift.
 """
 
 from dataclasses import dataclass, replace
@@ -73,10 +74,11 @@ def all_orders(potential: Potential) -> tuple[float, float]:
 class Replays:
     """What `tests` other assignments of the same units would have found.
 
-    `significant` and `covered` are shares of them, `margin` the 95 % binomial half-width of
-    `significant`; `width` is the mean relative half-width of the interval. `smallest` is the
-    relative uplift that would be found with 80 % power, `units` how many units such a test
-    would need to find the true one so; infinite where there is none.
+    `significant` (with the true sign) and `covered` are shares of them, `margin` is the larger
+    arm of Wilson's 95 % interval about it; `width` is the mean relative half-width of the
+    tests' intervals. `smallest` is the relative uplift that would be found with 80 % power,
+    `units` how many units such a test would need to find the true one so; infinite where there
+    is none.
     """
 
     tests: int
@@ -94,9 +96,11 @@ def share_significant(
     """The power that the test had: other salts, same units, same days, one look each."""
     effects = [_effect(potential, f"{salt}/{k}", share) for k in range(tests)]
     low, high = np.array([effect.interval() for effect in effects]).T
-    found = (low > 0) | (high < 0)
+    # Without a true sign both count: what is found is chance.
+    found = (low > 0) & (potential.uplift >= 0) | (high < 0) & (potential.uplift <= 0)
     significant = float(found.mean())
-    margin = stats.norm.isf(0.025) * np.sqrt(significant * (1 - significant) / tests)
+    wilson = stats.binomtest(int(found.sum()), tests).proportion_ci(method="wilson")
+    margin = max(wilson.high - significant, significant - wilson.low)
     # The variance falls with the number of units, so the error with its root.
     ratio = needed_ratio(float(np.mean([effect.dof for effect in effects])))
     smallest = ratio * np.mean([effect.se for effect in effects])
