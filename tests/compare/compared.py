@@ -12,7 +12,7 @@ from leadrank.compare.system import System
 #: A result as it is measured: what lies on disk, the outcomes and the probability.
 SCHEMA = {
     "row_id": pl.Int32, "label": pl.Int8, "weight": pl.Float32, "lead_id": pl.String,
-    "stage": pl.Int8, "group": pl.String, "seed": pl.Int8, "score": pl.Float32,
+    "stage": pl.Int8, "group": pl.String, "seed": pl.Int64, "score": pl.Float32,
     "probability": pl.Float32, "times": pl.Float32,
 }  # fmt: skip
 

@@ -3,9 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
+
+from leadrank.cli.compare import _missing
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -62,6 +65,16 @@ def test_a_smoke_comparison_writes_the_page_the_rows_and_the_pictures(compare, c
 def test_mistakes_are_said_in_a_sentence(compare, capsys, words, said):
     assert compare(*words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_failed_in_an_earlier_window_is_named_with_the_window():
+    windows = [{"a": "KeyError"}, {"a": "KeyError", "b": "ValueError"}]
+    found = _missing([SimpleNamespace(failed=one) for one in windows], "failed")
+    assert found == {
+        "a": "KeyError",
+        "a (test window 2)": "KeyError",
+        "b (test window 2)": "ValueError",
+    }
 
 
 def test_earlier_test_windows_are_fitted_apart_and_averaged(compare):

@@ -1,6 +1,7 @@
 """What every rival without training of an LLM must do, whatever it is made of."""
 
 import importlib.util
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from rival_leads import LEADS, leads, study_of
 from sklearn.metrics import roc_auc_score
 
 from leadrank.compare import networks, trees
-from leadrank.compare.study import Study
+from leadrank.compare.study import Scored, Study
 from leadrank.errors import UserError
 from leadrank.evaluation import lightgbm
 
@@ -78,20 +79,20 @@ def truth(tmp_path_factory: pytest.TempPathFactory, base: str) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def scores(study: Study) -> dict[str, np.ndarray]:
-    """Scores at seed 0, computed by whoever asks first."""
+def scores(study: Study) -> dict[str, Scored]:
+    """What is said at seed 0, computed by whoever asks first."""
     return {}
 
 
-def score(name: str, study: Study, scores: dict[str, np.ndarray]) -> np.ndarray:
+def score(name: str, study: Study, scores: dict[str, Scored]) -> np.ndarray:
     if name not in scores:
-        scores[name] = system(name).fit_and_score(study, 0).score
-    return scores[name]
+        scores[name] = system(name).fit_and_score(study, 0)
+    return scores[name].score
 
 
 @pytest.mark.parametrize("name", RIVALS)
 def test_ranks_unseen_leads_by_the_planted_signal(
-    name: str, study: Study, truth: pl.DataFrame, scores: dict[str, np.ndarray]
+    name: str, study: Study, truth: pl.DataFrame, scores: dict[str, Scored]
 ) -> None:
     """Who is keen gives an AUC of about .8; whoever ignores it has .5."""
     found = score(name, study, scores)
@@ -103,8 +104,20 @@ def test_ranks_unseen_leads_by_the_planted_signal(
 
 
 @pytest.mark.parametrize("name", RIVALS)
+def test_what_is_kept_of_the_choice_names_no_value_of_a_field(
+    name: str, study: Study, scores: dict[str, Scored]
+) -> None:
+    """Results are committed: levels, lists, leads and notes must not be in them."""
+    score(name, study, scores)
+    said = json.dumps(scores[name].chosen)
+    rows = leads()
+    values = {v for column in ("channel", "store", "lead", "message") for v in rows[column]}
+    assert not [value for value in values if value in said]
+
+
+@pytest.mark.parametrize("name", RIVALS)
 def test_what_happened_after_the_test_snapshots_changes_nothing(
-    name: str, study: Study, changed: Study, scores: dict[str, np.ndarray]
+    name: str, study: Study, changed: Study, scores: dict[str, Scored]
 ) -> None:
     """And so the same seed gives the same scores."""
     other = system(name).fit_and_score(changed, 0).score
@@ -113,7 +126,7 @@ def test_what_happened_after_the_test_snapshots_changes_nothing(
 
 @pytest.mark.parametrize("name", RIVALS)
 def test_another_seed_changes_only_what_is_random(
-    name: str, study: Study, scores: dict[str, np.ndarray]
+    name: str, study: Study, scores: dict[str, Scored]
 ) -> None:
     first = score(name, study, scores)
     second = system(name).fit_and_score(study, 1).score

@@ -11,6 +11,7 @@ from compared import result, system
 from leadrank.compare.engine import Engine
 from leadrank.compare.measure import measure, paired
 from leadrank.compare.study import Scored, open_study
+from leadrank.compare.tables import markdown
 from leadrank.compare.two_phase import two_phase
 from leadrank.model.encoder import EncoderSettings
 from leadrank.preference.intervals import lead_draws
@@ -28,7 +29,7 @@ def leads(rows, seed, rate=0.06):
 def measured(label, score, times=None, name="one", draws=2):
     """The score's figures; rows that `times` leaves out have the score 0, as on disk."""
     times = np.ones(len(label)) if times is None else times
-    one = result(name, np.where(times > 0, score, 0), label=label, weight=times)
+    one = result(name, np.where(times > 0, score, 0), label=label, weight=times, times=times)
     return measure(one, draws=draws)
 
 
@@ -87,6 +88,25 @@ def test_a_sampled_system_is_paired_with_one_that_scored_everything():
     for sampled, full in zip(pair, whole, strict=True):
         assert abs(sampled.difference - full.difference) < 3 * sampled.error
         assert full.error < sampled.error < 2 * full.error
+
+
+def test_a_sampled_system_is_judged_by_auc_and_says_how_many_rows_it_scored():
+    """Its average precision is too high, so "better" by it would be the sample's doing."""
+    label, cheap, dear = leads(600, seed=3)
+    times = two_phase(label, [cheap], rest=50)
+    found = [measured(label, cheap, name="cheap"), measured(label, dear, times)]
+    assert found[1].result.num_scored == (times > 0).sum()
+    pairs = [
+        pair._replace(low=low, high=0.9)
+        for pair, low in zip(paired(found, found[0]), (0.1, -0.1), strict=True)
+    ]
+    missing = {"not_applicable": {}, "failed": {}, "left_out": {}}
+    page = markdown(found, pairs, head=[], against="cheap", **missing)
+    section = page.split("## Against")[1].split("## ")[0]
+    (row,) = [line for line in section.splitlines() if "| One " in line]
+    assert "cannot tell" in row
+    assert row.endswith("by AUC |")
+    assert f"One ({(times > 0).sum()} rows sampled)" in page
 
 
 def test_a_dear_system_is_asked_for_its_sample_alone(

@@ -3,7 +3,7 @@
 import logging
 import shlex
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from leadrank.compare.measure import DRAWS
 from leadrank.compare.origins import earlier
 from leadrank.compare.presets import read_experiment
 from leadrank.compare.report import write_report
-from leadrank.compare.results import TABLES, Result, read_result
+from leadrank.compare.results import TABLES, read_result
 from leadrank.compare.study import Study, open_study
 from leadrank.compare.system import System
 from leadrank.errors import UserError
@@ -23,6 +23,9 @@ from leadrank.training.data import LeadDataModule
 
 #: `--smoke`: seconds instead of minutes.
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS, SMOKE_DRAWS = 64, 64, 2, 50
+
+#: What an engine says of systems that are not in the tables, by kind.
+MISSING = ("not_applicable", "failed", "left_out")
 
 
 def run_compare(chosen: Namespace, words: list[str]) -> int:
@@ -43,25 +46,33 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
         engine.take_run(name, folder)
     wanted = {"seeds": 1 if chosen.smoke else chosen.seeds, "again": again}
     engine.run(systems, **wanted)
-    results = engine.results()
-    for why in engine.left_out.values():
-        print(f"left out: {why}")
+    engines = [engine, *_earlier(chosen, data, study, systems, out, wanted)]
+    results, *earlier_results = [one.results() for one in engines]
+    missing = {kind: _missing(engines, kind) for kind in MISSING}
     page = write_report(
         out,
         results,
-        earlier=list(_earlier(chosen, data, study, systems, out, wanted)),
+        earlier=earlier_results,
         crm=study.table.crm,
         against=chosen.against,
         command=shlex.join(["leadrank", "compare", *map(_without_place, words)]),
-        not_applicable=engine.not_applicable,
-        left_out=engine.left_out,
+        **missing,
         draws=SMOKE_DRAWS if chosen.smoke else DRAWS,
     )
     print(page.read_text("utf-8"))
     print(f"Written to {page}")
-    if engine.failed:
-        print(f"{len(engine.failed)} systems failed: {', '.join(engine.failed)}")
-    return int(bool(engine.failed))
+    if missing["failed"]:
+        print(f"{len(missing['failed'])} failed: {', '.join(missing['failed'])}")
+    return int(bool(missing["failed"]))
+
+
+def _missing(engines: Sequence[Engine], kind: str) -> dict[str, str]:
+    """Why systems are missing, by name, and by test window in the earlier ones."""
+    return {
+        f"{name} (test window {number})" if number > 1 else name: why
+        for number, engine in enumerate(engines, start=1)
+        for name, why in getattr(engine, kind).items()
+    }
 
 
 def _reference(against: str, out: Path, runs: Mapping[str, Path]) -> list[str]:
@@ -84,8 +95,8 @@ def _earlier(
     systems: Mapping[str, System],
     out: Path,
     wanted: dict[str, Any],
-) -> Iterator[list[Result]]:
-    """Results of earlier test windows, each in a folder of its own, latest first."""
+) -> Iterator[Engine]:
+    """Engines of earlier test windows, each with a folder of its own, latest first."""
     for number in range(1, chosen.origins):
         print(f"test window {number + 1} of {chosen.origins}, an earlier one")
         data = earlier(data)
@@ -94,7 +105,7 @@ def _earlier(
         )
         engine = Engine(before, test, out / f"origin_{number}", sample=chosen.sample)
         engine.run(systems, **wanted)
-        yield engine.results()
+        yield engine
 
 
 def _terms(

@@ -33,10 +33,13 @@ from leadrank.funnel.nearest import nearest
 from leadrank.preference import ranking_metrics
 from leadrank.scoring.calibration import Calibration, fit_calibration
 from leadrank.scoring.saved_model import CALIBRATION, read_settings
+from leadrank.training.finish import CHOSEN_BY
 from leadrank.training.run_folder import git_commit, load_run
 
 MOST_BYTES = 1_000_000  # of a parquet file that is to be committed
 SAMPLE = 2000
+#: Where a run has no calibration of its fine-tuned model: sigmoid(score).
+AS_IT_IS = Calibration(1.0, 0.0)
 
 
 def system_names() -> list[str]:
@@ -77,7 +80,8 @@ class Engine:
         self.study, self.test, self.folder, self.say = study, test.sort("row_id"), folder, say
         self.sample = sample
         self.git = git_commit()
-        #: Why systems could not run, by name: what the CRM lacks, or a traceback's last line.
+        #: Why systems could not run, by name: what the CRM lacks, or the kind of an error. Its
+        #: words are said, not kept: a library's may quote the data.
         self.not_applicable: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         #: Why results of the folder are not measured, by name.
@@ -113,34 +117,56 @@ class Engine:
                 self._try(name, systems[name], seed, fresh=name in again and seed == 0)
 
     def take_run(self, name: str, folder: Path) -> None:
-        """Takes a finished run's test scores in as a system; UserError where rows differ."""
+        """Takes the test scores of a finished run's fine-tuned model in as a system.
+
+        The model that was fine-tuned, also where the run kept its probe: such scores have no
+        calibration, and their title says so. UserError where rows differ, or nothing was
+        fine-tuned.
+        """
         run = load_run(folder)
-        metrics, scored = run.metrics, run.predictions.sort("row_id")
-        same = metrics["data_fingerprint"] == self.study.table.fingerprint and all(
-            scored[column].cast(pl.Int64).equals(self.test[column].cast(pl.Int64))
-            for column in ("row_id", "label")
-        )
-        if not same:
-            raise UserError(
-                f"{folder}: its data or {scored.height:,} test rows are not the "
-                f"{self.test.height:,} of this comparison; give a run of the same CRM file"
-            )
+        metrics, encoder = run.metrics, read_settings(run.model_folder)["encoder"]
+        scored = pl.read_parquet(folder / "rivals.parquet").select("row_id", "finetuned")
+        scored = run.predictions.join(scored, on="row_id", how="left").sort("row_id")
+        self._check_run(folder, metrics["data_fingerprint"], scored, encoder.get("adapt"))
+        kept = metrics["selected"] == "finetuned"
+        line = Calibration.load(run.model_folder / CALIBRATION) if kept else AS_IT_IS
         made = {
             "seed": int(metrics["seed"]),
             "seconds": sum(metrics.get("seconds", {}).values()),
             "logit": True,
             "chosen": {"selected": metrics["selected"]},
-            "validation": metrics.get("validation", {}),
-            "calibration": _line(Calibration.load(run.model_folder / CALIBRATION)),
+            "validation": {CHOSEN_BY: metrics["validation_by_model"]["finetuned"]},
+            "calibration": _line(line),
         }
         # Not its command, which names folders of one machine.
-        encoder = read_settings(run.model_folder)["encoder"]
         settings = {"run": metrics["experiment"], "encoder": encoder}
-        title = f"{name} (LoRA run, {encoder['layers'] or 'all'} layers)"
+        title = f"{name} (LoRA run, {encoder['layers'] or 'all'} layers"
+        title += ")" if kept else ", not calibrated)"
         record = self._record(name, title, "both", settings)
         record |= {"llm": True, "git": metrics["git"], "runs": [made]}
-        block = self._block(made["seed"], scored["score"], np.ones(scored.height))
+        block = self._block(made["seed"], scored["finetuned"], np.ones(scored.height))
         write_result(self.folder, Result(name, block, record))
+
+    def _check_run(
+        self, folder: Path, fingerprint: str, scored: pl.DataFrame, adapt: str | None
+    ) -> None:
+        same = fingerprint == self.study.table.fingerprint and all(
+            scored[column].cast(pl.Int64).equals(self.test[column].cast(pl.Int64))
+            for column in ("row_id", "label")
+        )
+        problems = []
+        if not same:
+            problems.append(
+                f"{folder}: its data or {scored.height:,} test rows are not the "
+                f"{self.test.height:,} of this comparison; give a run of the same CRM file"
+            )
+        if adapt == "none":
+            problems.append(
+                f"{folder}: model.encoder.adapt is none, so nothing of the LLM was fine-tuned; "
+                "give a run with adapters"
+            )
+        if problems:
+            raise UserError("\n".join(problems))
 
     def results(self) -> list[Result]:
         """All results of the folder that can stand side by side, with the rows' outcomes.
@@ -209,7 +235,7 @@ class Engine:
             self.not_applicable[name] = str(error)
             self.say(f"{name}: not applicable: {error}")
         except Exception as error:  # a rival's library may raise anything
-            self.failed[name] = f"{type(error).__name__}: {error}"
+            self.failed[name] = type(error).__name__
             self.say(f"{name} failed; the others go on\n{traceback.format_exc()}")
 
     def _keep(

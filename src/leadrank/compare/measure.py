@@ -49,6 +49,11 @@ class Measured:
     ece_before: float
     few_hits: list[str]
 
+    @property
+    def sampled(self) -> bool:
+        """Whether rows stand for others that were not scored; see `compare.two_phase`."""
+        return self.result.num_scored * len(self.result.seeds) < self.result.scores.height
+
     def interval(self, figure: str) -> tuple[float, float]:
         """95 % interval, of percentiles; NaN where the figure is undefined in every draw.
 
@@ -72,6 +77,7 @@ class Paired(NamedTuple):
     would have found with a chance of 80 %; `p`: two-sided, of a normal difference, times the
     number of tests as Holm steps down through them. `delong`: low, high and p of DeLong's test
     of the AUC, uncorrected; None for other figures, and where the two differ in their rows.
+    `sampled`: one of the two has sampled rows, and so an average precision that is too high.
     """
 
     system: str
@@ -83,20 +89,28 @@ class Paired(NamedTuple):
     seen: float
     p: float
     delong: tuple[float, float, float] | None = None
+    sampled: bool = False
 
 
 def measure(
-    result: Result, *, draws: int = DRAWS, seed: int = 0, capacity: int | None = None
+    result: Result,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    capacity: int | None = None,
+    leads: NDArray | None = None,
 ) -> Measured:
     """Measures a system's seeds on the same `draws` of leads.
 
     `capacity`: leads that each list has calls for; None: its precision is not measured.
+    `leads`: sorted ids that draws are of, of whom the result has some; None: of its own.
     """
-    blocks = [_columns(block) for block in _by_seed(result)]
+    blocks = [_columns(block, leads) for block in _by_seed(result)]
+    among = None if leads is None else len(leads)
     points = [_point(columns, capacity) for columns, _ in blocks]
     names = [name for name, value in points[0].items() if isinstance(value, float)]
     values = {name: np.array([point[name] for point in points]) for name in names}
-    drawn = [_drawn(columns, lead, draws, seed, capacity) for columns, lead in blocks]
+    drawn = [_drawn(columns, lead, draws, seed, among) for columns, lead in blocks]
     return Measured(
         result,
         {name: float(value.mean()) for name, value in values.items()},
@@ -110,7 +124,8 @@ def measure(
 def pooled(origins: Sequence[Sequence[Measured]]) -> list[Measured]:
     """Systems measured at every origin: their figures and draws averaged over the origins.
 
-    Draws of different origins must be independent: measure each with a seed of its own.
+    Measure all with the same seed and the leads of all origins: a lead in two of them is then
+    drawn in both or in neither, as a lead of the next year will be.
     """
     by_name = [{one.result.name: one for one in measured} for measured in origins]
     shared = [name for name in by_name[0] if all(name in one for one in by_name)]
@@ -155,7 +170,10 @@ def _pair(one: Measured, against: Measured, figure: str, exact: bool) -> Paired:
     low, high = _percentiles(gaps)
     p = float(2 * norm.sf(abs(gap) / error)) if error > 0 else float(gap == 0)
     test = _delong(one.result, against.result) if exact and figure == "auc" else None
-    return Paired(one.result.name, figure, gap, low, high, error, SEEN * error, p, test)
+    sampled = one.sampled or against.sampled
+    return Paired(
+        one.result.name, figure, gap, low, high, error, SEEN * error, p, test, sampled
+    )
 
 
 def _delong(one: Result, against: Result) -> tuple[float, float, float] | None:
@@ -208,7 +226,9 @@ def _by_seed(result: Result) -> Iterator[pl.DataFrame]:
         yield result.scores.filter(pl.col("seed") == seed).sort("row_id")
 
 
-def _columns(block: pl.DataFrame) -> tuple[dict[str, Any], Tensor]:
+def _columns(
+    block: pl.DataFrame, leads: NDArray | None = None
+) -> tuple[dict[str, Any], Tensor]:
     """The arguments of `ranking_metrics`, and the codes of the leads."""
     number = {
         name: torch.from_numpy(block[name].cast(pl.Float64).to_numpy().copy())
@@ -223,7 +243,9 @@ def _columns(block: pl.DataFrame) -> tuple[dict[str, Any], Tensor]:
         "group": _codes(_ranks(group)) if has_groups else None,
         "group_known": torch.from_numpy(group.is_not_null().to_numpy().copy()),
     }
-    return columns, _codes(_ranks(block["lead_id"]))
+    if leads is None:
+        return columns, _codes(_ranks(block["lead_id"]))
+    return columns, torch.from_numpy(np.searchsorted(leads, block["lead_id"].to_numpy()))
 
 
 def _codes(column: pl.Series) -> Tensor:
@@ -235,7 +257,7 @@ def _ranks(column: pl.Series) -> pl.Series:
 
 
 def _drawn(
-    columns: dict[str, Any], lead: Tensor, draws: int, seed: int, capacity: int | None
+    columns: dict[str, Any], lead: Tensor, draws: int, seed: int, leads: int | None
 ) -> dict[str, Floats]:
     """{figure: [draws]} of `_point`'s figures, as `bootstrap_intervals` draws them."""
     # Rows sorted by score make each later look-up by rank run through memory in order.
@@ -246,8 +268,9 @@ def _drawn(
     weight: Tensor = sorted_.pop("weight")
     found = [
         ranking_figures(weight=times * weight, **sorted_)
-        | list_figures(weight=times * weight, **sorted_, capacity=capacity)
-        for times in lead_draws(lead[order], draws=draws, seed=seed)
+        # Not the first calls of a list: a draw of leads breaks the list that they are of.
+        | list_figures(weight=times * weight, **sorted_, capacity=None)
+        for times in lead_draws(lead[order], draws=draws, seed=seed, leads=leads)
     ]
     return {name: torch.cat([one[name] for one in found]).numpy() for name in found[0]}
 

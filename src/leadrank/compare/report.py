@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 from tqdm import tqdm
 
@@ -17,14 +18,19 @@ from leadrank.funnel.crm_keys import CrmFile
 from leadrank.funnel.nearest import nearest
 
 TERMS = (
-    "All systems have the same split, inputs and test rows, and are tuned on validation alone. "
+    "All systems have the same split and inputs, and are tuned on validation alone; they score "
+    "the same test rows, or a sample of them where the title says so. "
     "Systems with an LLM read the frozen trunk's vectors, computed once: they train heads, so "
-    "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Each has "
-    "three rates of the head, one chosen by average precision averaged over three seeds, up to "
-    "20 epochs on one schedule, and prompts of at most as many tokens as the others. Separate "
+    "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Heads "
+    "have three rates, one chosen by average precision averaged over three seeds, and up to 20 "
+    "epochs on one schedule; this is more tuning than the others have, and by the figure that "
+    "decides. Probes choose penalties by cross-validation, LightGBM on vectors or heads among "
+    "eight settings, and the Yes/No answer is the LLM's as it comes, not tuned. Separate "
     "heads share nothing but the trunk, so in hpro_paper and hpro_released_code pairs do not "
     "reach the ranking here: only a LoRA run shows what they do. Systems without an LLM choose "
-    "among eight settings by log loss at the first seed (lambdarank: by average precision)."
+    "among eight settings by log loss at the first seed (lambdarank: by average precision). "
+    "Seconds are what a system took here: work shared with an earlier one, such as the frozen "
+    "pass, is in the time of the one that came first."
 )
 
 
@@ -36,14 +42,16 @@ def write_report(
     against: str,
     command: str,
     not_applicable: dict[str, str],
+    failed: dict[str, str],
     left_out: dict[str, str],
     draws: int = DRAWS,
     earlier: Sequence[Sequence[Result]] = (),
 ) -> Path:
     """Measures all results and writes the report; returns the path of comparison.md.
 
-    `earlier`: results of earlier test windows, with which differences are averaged. Raises
-    UserError where `against` is not among the results.
+    `earlier`: results of earlier test windows, with which differences are averaged. Which
+    systems are missing, and why: `not_applicable`, `failed`, `left_out`. Raises UserError
+    where `against` is not among the results.
     """
     names = [result.name for result in results]
     if against not in names:
@@ -56,7 +64,9 @@ def write_report(
     measured = [measure(result, draws=draws, capacity=capacity) for result in bar]
     reference = measured[names.index(against)]
     pairs = paired(measured, reference)
-    over_origins = _over_origins(measured, earlier, against, draws)
+    over_origins = _over_origins([results, *earlier], against, draws)
+    averaged = {against, *(pair.system for pair in over_origins)} if over_origins else set()
+    not_averaged = [name for name in names if name not in averaged] if earlier else []
     head = _head(crm, reference, command, draws)
     page = markdown(
         measured,
@@ -64,9 +74,11 @@ def write_report(
         head=head,
         against=against,
         not_applicable=not_applicable,
+        failed=failed,
         left_out=left_out,
         capacity=capacity,
         over_origins=over_origins,
+        not_averaged=not_averaged,
         origins=1 + len(earlier),
     )
     (folder / "comparison.md").write_text(page, "utf-8")
@@ -79,7 +91,9 @@ def write_report(
         "paired": [pair._asdict() for pair in pairs],
         "over_origins": [pair._asdict() for pair in over_origins],
         "origins": 1 + len(earlier),
+        "not_averaged": not_averaged,
         "not_applicable": not_applicable,
+        "failed": failed,
         "left_out": left_out,
     }
     (folder / "comparison.json").write_text(as_json(document), "utf-8")
@@ -88,17 +102,16 @@ def write_report(
 
 
 def _over_origins(
-    measured: list[Measured], earlier: Sequence[Sequence[Result]], against: str, draws: int
+    windows: Sequence[Sequence[Result]], against: str, draws: int
 ) -> list[Paired]:
     """Differences averaged over the test part and earlier windows; none without these."""
-    if not earlier:
+    if len(windows) == 1:
         return []
-    # Other draws of each window, so that chance does not add up the same way.
-    before = [
-        [measure(result, draws=draws, seed=number) for result in results]
-        for number, results in enumerate(earlier, start=1)
-    ]
-    shared = pooled([measured, *before])
+    scores = [result.scores["lead_id"].to_numpy() for results in windows for result in results]
+    leads = np.unique(np.concatenate(scores))
+    shared = pooled(
+        [[measure(one, draws=draws, leads=leads) for one in results] for results in windows]
+    )
     reference = next((one for one in shared if one.result.name == against), None)
     return [] if reference is None else paired(shared, reference, exact=False)
 
@@ -122,9 +135,8 @@ def _head(crm: CrmFile, reference: Measured, command: str, draws: int) -> list[s
 
 def _rows(one: Measured) -> list[dict[str, Any]]:
     """One line of comparison.json for each figure."""
-    scores = one.result.scores
     common = {
-        "n": scores.height // len(one.result.seeds),
+        "n": one.result.num_scored,
         "seeds": len(one.result.seeds),
         "seconds": round(one.result.seconds, 1),
     }

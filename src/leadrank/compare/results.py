@@ -1,7 +1,8 @@
 """A system's test scores on disk: SYSTEM.parquet, small enough to commit, and SYSTEM.json.
 
-They hold no customer's data: a row is its position in the source (`row_id`), whose outcomes are
-read from the CRM again when it is measured.
+They hold no customer's data, so what was chosen must name no value of a field: a row is its
+position in the source (`row_id`), whose outcomes are read from the CRM again when it is
+measured.
 """
 
 import json
@@ -19,7 +20,7 @@ from leadrank.errors import UserError
 #: What lies on disk of each row and seed.
 KEPT: dict[str, Any] = {
     "row_id": pl.Int32,
-    "seed": pl.Int8,
+    "seed": pl.Int64,
     "score": pl.Float32,
     "times": pl.Float32,  # how many rows it stands for; 1 unless rows were sampled
 }
@@ -52,6 +53,12 @@ class Result:
         return sum(run["seconds"] or 0.0 for run in self.record["runs"])
 
     @property
+    def num_scored(self) -> int:
+        """Test rows that were scored: all of them, or a sample of `compare.two_phase`."""
+        first = self.scores.filter(pl.col("seed") == self.seeds[0])
+        return int((first["times"] > 0).sum())
+
+    @property
     def is_run(self) -> bool:
         """Whether it is a run of `fit` that was taken in, and so has settings of its own."""
         return "run" in self.record["settings"]
@@ -75,8 +82,8 @@ def read_result(folder: Path, name: str) -> Result | None:
         return None
     try:
         record = json.loads(files[0].read_text("utf-8"))
-        seeds = [run["seed"] for run in record["runs"] if run["calibration"]]
-        scores = pl.read_parquet(files[1]).select(list(KEPT))
+        seeds = [run["seed"] for run in record["runs"]]
+        scores = pl.read_parquet(files[1]).select(pl.col(n).cast(k) for n, k in KEPT.items())
     except (KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise UserError(
             f"{files[0]}: not a result of this version of `leadrank compare` ({error}); move "

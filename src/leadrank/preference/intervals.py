@@ -125,16 +125,19 @@ def paired_difference(
 
 
 def lead_draws(
-    lead: Int64[Tensor, " n"], *, draws: int, seed: int
+    lead: Int64[Tensor, " n"], *, draws: int, seed: int, leads: int | None = None
 ) -> Iterator[Float64[Tensor, "chunk n"]]:
     """Yield how often each row is drawn, in chunks of draws: as often as its lead is.
 
-    Each draw takes as many leads as there are, with replacement.
+    Each draw takes as many leads as there are, with replacement. `leads`: draw from so many,
+    of whom `lead` holds some by code, 0 to `leads` - 1, so that parts share their draws.
     """
     if len(lead) == 0:
         raise UserError("intervals: there are no rows to draw from; check the test part")
-    code = lead.unique(return_inverse=True)[1]
-    leads = int(code.max()) + 1
+    code = lead
+    if leads is None:
+        code = lead.unique(return_inverse=True)[1]
+        leads = int(code.max()) + 1
     generator = torch.Generator().manual_seed(seed)
     size = max(1, CHUNK // len(lead))
     for begin in range(0, draws, size):

@@ -46,23 +46,16 @@ class Card:
         )
         return np.asarray(added / POINTS, dtype=np.float64)
 
-    def lines(self) -> dict[str, dict[str, int]]:
-        """The card as a person reads it: field, bin, points."""
-        pairs = zip(self.bins, self.points, strict=True)
-        return {b.field: dict(zip(b.names, p.tolist(), strict=True)) for b, p in pairs}
-
 
 def fit_and_score(study: Study, seed: int) -> Scored:
-    """Log-odds in steps of a point; `chosen` holds the card."""
+    """Log-odds in steps of a point; the card is not kept: its bins name customers' values."""
     need_fields(study)
     known = outcomes(study)
 
     def fit(configuration: Configuration, seed: int) -> Floats:
         return fit_card(study, known, configuration).score()
 
-    found = tuned(study, "scorecard", CONFIGURATIONS, fit, seed)
-    card = fit_card(study, known, found.chosen)
-    return Scored(found.score, {**found.chosen, "card": card.lines()}, found.logit)
+    return tuned(study, "scorecard", CONFIGURATIONS, fit, seed)
 
 
 def fit_card(study: Study, known: Outcomes, configuration: Configuration) -> Card:
