@@ -4,9 +4,10 @@ Kept for certain are all orders and whatever any cheap system ranks near the top
 figures hang on these; of the rest so many are drawn, and each counts as often as it stands for
 others (Horvitz and Thompson 1952). Bootstrap draws are of all leads, the unscored ones too, so
 that the numbers of orders and of other leads vary as they would with new leads; they do not
-know that the share drawn is fixed, which makes intervals a little too wide. What is given up:
-average precision divides by a count that sampling makes noisy and comes out too high, the more
-so the more rows each drawn one stands for (tests/compare/test_two_phase.py has its size).
+know that the share drawn is fixed, which makes intervals of the AUC a little too wide. What is
+given up: average precision divides by a count that sampling makes noisy and comes out too high,
+the more so the more rows each drawn one stands for, and its interval with it: a report must not
+judge a sampled system by it.
 """
 
 from collections.abc import Sequence
