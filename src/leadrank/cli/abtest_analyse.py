@@ -22,7 +22,9 @@ def analyse_table(chosen: Namespace, columns: dict[str, str]) -> Analysis:
     Raises UserError where flags contradict the plan, where neither says how long a test by day
     was to be, and for what the table itself cannot be used for.
     """
-    rows, notes, terms = read_rows(chosen.table), list[str](), dict[str, float]()
+    rows = read_rows(chosen.table)
+    notes: list[str] = []
+    terms: dict[str, float] = {}
     by_day = columns.get("day", "day") in rows.columns
     if chosen.plan is not None:
         plan = read_rows(chosen.plan)
