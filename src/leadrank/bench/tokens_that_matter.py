@@ -20,7 +20,7 @@ from leadrank.training.sampler import SamplerSettings, StageSampler
 
 EPOCHS = 3
 #: Settings that leave most of the batches to length.
-BY_LENGTH = {"stage_balance": 0.25, "length_jitter": 0.02}
+BY_LENGTH: dict[str, Any] = {"stage_balance": 0.25, "length_jitter": 0.02}
 
 
 def padding(leads: Leads, sizes: Sizes) -> list[Figure]:

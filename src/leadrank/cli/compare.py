@@ -44,7 +44,7 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     engine = Engine(study, test, out, sample=chosen.sample)
     for name, folder in runs.items():
         engine.take_run(name, folder)
-    wanted = {"seeds": 1 if chosen.smoke else chosen.seeds, "again": again}
+    wanted: dict[str, Any] = {"seeds": 1 if chosen.smoke else chosen.seeds, "again": again}
     engine.run(systems, **wanted)
     engines = [engine, *_earlier(chosen, data, study, systems, out, wanted)]
     results, *earlier_results = [one.results() for one in engines]

@@ -178,11 +178,11 @@ def _pair(one: Measured, against: Measured, figure: str, exact: bool) -> Paired:
 
 def _delong(one: Result, against: Result) -> tuple[float, float, float] | None:
     both = [[_columns(block) for block in _by_seed(result)] for result in (one, against)]
-    scores = [torch.stack([columns["score"] for columns, _ in blocks]) for blocks in both]
+    mine, theirs = (torch.stack([columns["score"] for columns, _ in blocks]) for blocks in both)
     (columns, lead), (other, _) = both[0][0], both[1][0]
     if not torch.equal(columns["weight"], other["weight"]):
         return None
-    found = delong(*scores, columns["label"], columns["weight"], lead)
+    found = delong(mine, theirs, columns["label"], columns["weight"], lead)
     return found.low, found.high, found.p
 
 
