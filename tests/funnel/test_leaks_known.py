@@ -27,7 +27,7 @@ NUMBERS = {
 }
 #: Notes of all days in one column without times, as an export may have them.
 JOINED_NOTES = """\
-select leads.*, notes.notes
+select leads.*, specialist_id as rep, notes.notes
 from leads left join (
   select customer_account_id, string_agg(text, ' / ' order by "at") as notes
   from calls group by customer_account_id
