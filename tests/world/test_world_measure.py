@@ -17,7 +17,6 @@ from leadrank.world.oracles import (
     OWN_CODES,
     column_features,
     mature_rows,
-    oracle_reader,
     reader_features,
 )
 from leadrank.world.settings import START, WorldSettings
@@ -133,7 +132,6 @@ def test_a_reader_that_is_kept_is_the_same(rows, folder, tmp_path):
     trees = fit_trees(features, rows["label"], rows[LEAD], ((7, 200),))
     write_reader(trees, tmp_path / "reader.json", rows=rows.height)
     assert (load_reader(tmp_path / "reader.json")(features) == trees(features)).all()
-    assert len(oracle_reader(folder, folder)) == rows.height
 
 
 def test_the_table_shows_each_world_and_the_mean():

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from leadrank.bench.sizes import Sizes
-from leadrank.errors import UserError
 from leadrank.model.encoder import EncoderSettings, LeadEncoder
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
 from leadrank.text import PromptTemplate
 from leadrank.training.data import LeadDataModule
+from leadrank.training.root import found_crm
 from leadrank.training.sampler import SamplerSettings
 
 SMOKE_ROWS = 96
@@ -54,10 +54,8 @@ def open_leads(
     crm: Path, root: str | None, sizes: Sizes, *, batch_size: int = 32, smoke: bool = False
 ) -> Leads:
     """The rows of a CRM file as `fit` reads them; UserError where its tables are not there."""
-    if not crm.is_file():
-        raise UserError(f"{crm}: no such CRM file; give --experiments FOLDER and --data NAME")
     data = LeadDataModule(
-        str(crm),
+        str(found_crm(crm)),
         root=root,
         prompt=PromptTemplate(max_tokens=sizes.tokens),
         sampler=SamplerSettings(batch_size=batch_size),

@@ -17,10 +17,10 @@ from leadrank.audit.tier_audit import audit_tiers
 from leadrank.compare.presets import read_experiment
 from leadrank.errors import UserError
 from leadrank.funnel import LeadTable
-from leadrank.funnel.nearest import nearest
 from leadrank.model.ranker import LossSettings
 from leadrank.scoring.new_leads import score_table
 from leadrank.scoring.saved_model import load_model
+from leadrank.training.root import found_crm
 from leadrank.training.run_folder import load_run
 
 SMOKE_ROWS = 300
@@ -28,7 +28,7 @@ SMOKE_ROWS = 300
 
 def run_audit(chosen: Namespace, words: list[str]) -> int:
     """Prints the audit and writes it to a folder."""
-    crm = _crm(chosen.experiments, chosen.data)
+    crm = found_crm(chosen.experiments / "data" / f"{chosen.data}.yaml")
     flags = [f"--data.crm={crm}", *([f"--data.root={chosen.root}"] if chosen.root else [])]
     flags += [f"--model.preference.scheme={chosen.scheme}"] if chosen.scheme else []
     files = [chosen.experiments / "base.yaml", chosen.experiments / f"{chosen.exp}.yaml"]
@@ -56,14 +56,6 @@ def run_audit(chosen: Namespace, words: list[str]) -> int:
     print(text)
     print(f"Written to {out}")
     return 0
-
-
-def _crm(experiments: Path, name: str) -> Path:
-    file = experiments / "data" / f"{name}.yaml"
-    if not file.is_file():
-        known = sorted(one.stem for one in file.parent.glob("*.yaml"))
-        raise UserError(f"{file}: no such CRM file{nearest(name, known)}")
-    return file
 
 
 def _pull(score: Tensor, audited: AuditedRows, loss: LossSettings) -> dict[str, float]:

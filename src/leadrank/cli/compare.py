@@ -20,6 +20,7 @@ from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.model.encoder import EncoderSettings
 from leadrank.training.data import LeadDataModule
+from leadrank.training.root import found_crm
 
 #: `--smoke`: seconds instead of minutes.
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS, SMOKE_DRAWS = 64, 64, 2, 50
@@ -31,7 +32,7 @@ MISSING = ("not_applicable", "failed", "left_out")
 def run_compare(chosen: Namespace, words: list[str]) -> int:
     """Runs what is missing and writes the report; 1 where a system failed."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    crm = _crm(chosen.experiments, chosen.data)
+    crm = found_crm(chosen.experiments / "data" / f"{chosen.data}.yaml")
     runs = dict(_named_run(word) for word in chosen.run)
     # A smoke run must not be taken for a result.
     out = chosen.out or Path("benchmarks/compare", crm.stem + "-smoke" * chosen.smoke)
@@ -121,17 +122,6 @@ def _terms(
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
     epochs = {"max_epochs": 1} if chosen.smoke else {}
     return base.data, encoder, epochs
-
-
-def _crm(experiments: Path, name: str) -> Path:
-    file = experiments / "data" / f"{name}.yaml"
-    if not file.is_file():
-        known = sorted(one.stem for one in file.parent.glob("*.yaml"))
-        raise UserError(
-            f"{file}: no such CRM file{nearest(name, known)} (in {file.parent}: "
-            f"{', '.join(known) or 'none'})"
-        )
-    return file
 
 
 def _without_place(word: str) -> str:

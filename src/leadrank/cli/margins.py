@@ -17,6 +17,7 @@ from leadrank.lab.cells import RATES, SHARES, run_cells
 from leadrank.lab.measure import Test, measure
 from leadrank.lab.report import page, write_lab
 from leadrank.lab.trials import REFERENCE, Trial, trials_of
+from leadrank.training.root import found_crm
 
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS = 64, 64, 2
 
@@ -24,7 +25,10 @@ SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS = 64, 64, 2
 def run_margins(chosen: Namespace, words: list[str]) -> int:
     """Runs what the folder lacks, prints the page and writes it."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    crm, shares = _crm(chosen.experiments, chosen.data), _shares(chosen.shares)
+    crm, shares = (
+        found_crm(chosen.experiments / "data" / f"{chosen.data}.yaml"),
+        _shares(chosen.shares),
+    )
     flags = [f"--data.crm={crm}", *([f"--data.root={chosen.root}"] if chosen.root else [])]
     if chosen.smoke:
         flags += [f"--data.max_rows={SMOKE_ROWS}", f"--data.prompt.max_tokens={SMOKE_TOKENS}"]
@@ -82,11 +86,3 @@ def _trials(known: tuple[Trial, ...], word: str | None) -> list[Trial]:
     if wrong:
         raise UserError("\n".join([*wrong, f"the trials: {', '.join(names)}"]))
     return [trial for trial in known if trial.name in (*asked, REFERENCE)]
-
-
-def _crm(experiments: Path, name: str) -> Path:
-    file = experiments / "data" / f"{name}.yaml"
-    if not file.is_file():
-        known = sorted(one.stem for one in file.parent.glob("*.yaml"))
-        raise UserError(f"{file}: no such CRM file{nearest(name, known)}")
-    return file

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from leadrank.errors import UserError
-from leadrank.funnel.nearest import nearest
+from leadrank.training.root import found_crm
 from leadrank.training.sweep import Sweep, run_sweep
 from leadrank.training.sweep_file import load_sweep
 from leadrank.training.sweep_results import (
@@ -70,12 +70,8 @@ def _checked_files(path: Path, words: list[str]) -> Path:
             f"{path}: command: expected --config=EXPERIMENT with a file that is there; "
             f"came {shlex.join(words)}"
         )
-    if crm is not None and not crm.is_file():
-        known = sorted(one.stem for one in crm.parent.glob("*.yaml"))
-        raise UserError(
-            f"{crm}: no such CRM file{nearest(crm.stem, known)} "
-            f"(in {crm.parent}: {', '.join(known) or 'none'})"
-        )
+    if crm is not None:
+        found_crm(crm)
     return experiment
 
 

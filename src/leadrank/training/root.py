@@ -1,13 +1,26 @@
-"""Where a CRM file's tables lie; the simulated dealership makes its own on first use."""
+"""Where a CRM file and its tables lie; the simulated dealership makes its own on first use."""
 
 import os
 from pathlib import Path
 
+from leadrank.errors import UserError
 from leadrank.funnel import CrmFile
+from leadrank.funnel.nearest import nearest
 from leadrank.model.base_model import cache_folder
 from leadrank.world import ensure_world
 
 WORLD = "world"
+
+
+def found_crm(file: Path) -> Path:
+    """The CRM file; where there is none, UserError names those beside it."""
+    if not file.is_file():
+        known = sorted(one.stem for one in file.parent.glob("*.yaml"))
+        raise UserError(
+            f"{file}: no such CRM file{nearest(file.stem, known)} "
+            f"(in {file.parent}: {', '.join(known) or 'none'})"
+        )
+    return file
 
 
 def data_root(crm: CrmFile, root: str | None) -> Path:

@@ -1,6 +1,6 @@
 """How far a perfect reader could get: boosted trees on the columns and what each text states.
 
-`oracle_reader` gets, beside the CRM's columns, the facts in truth/facts.parquet: for each topic
+It gets, beside the CRM's columns, the facts in truth/facts.parquet: for each topic
 what was stated last and the time before, how long ago, and the days to the date that was named.
 It is no upper bound on what can be done with a world, but a reference that reads without error.
 """
@@ -13,7 +13,6 @@ import polars as pl
 from leadrank.world.crm import CATEGORICAL, NUMERIC
 from leadrank.world.facts import TOPICS
 from leadrank.world.settings import HORIZON_DAYS, START
-from leadrank.world.trees import Scores, fit_trees
 
 LEAD = "customer_account_id"
 #: Codes that mean another store in another world.
@@ -71,15 +70,3 @@ def _as_of(key: pl.DataFrame, facts: pl.DataFrame, name: str) -> pl.DataFrame:
     ).sort("row")
     age = (found["ppl_dt"] - found["at"]).dt.total_hours() / 24
     return found.select(name, f"{name}_before").with_columns(age.alias(f"{name}_age"))
-
-
-def oracle_reader(train: Path, test: Path) -> Scores:
-    """Log-odds of the mature rows of world `test` by a perfect reader, taught by `train`.
-
-    Args:
-        train: folder of a world; the larger, the closer to what reading could give.
-        test: folder of another world of the same settings and another seed.
-    """
-    known = mature_rows(train)
-    trees = fit_trees(reader_features(known, train), known["label"], known[LEAD])
-    return trees(reader_features(mature_rows(test), test))
