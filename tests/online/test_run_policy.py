@@ -35,9 +35,8 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPolicy:
 
 def test_only_leads_with_a_new_record_are_read_again(policy: RunPolicy) -> None:
     world = Dealership(WorldSettings(leads=300, days=20, warm_up=10), 1, snapshots=False)
-    rng = np.random.default_rng(0)
     first = world.open_leads()
-    score = policy(first, rng)
+    score = policy(first)
     lead = first.lead.astype(float)
     np.testing.assert_array_equal(score, np.where(lead == 3, -np.inf, lead))
     assert policy.scored + policy.unusable == len(first)
@@ -45,7 +44,7 @@ def test_only_leads_with_a_new_record_are_read_again(policy: RunPolicy) -> None:
     world.run(1, recency)
     second = world.open_leads()
     policy.score[:] += 0.5  # kept scores are told from new ones
-    score = policy(second, rng)
+    score = policy(second)
     again = second.changed | ~np.isin(second.lead, first.lead)
     assert 0 < again.sum() < len(second)
     usable = second.lead != 3
@@ -70,7 +69,7 @@ def test_a_run_sees_no_code_of_another_dealerships_stores(
         return numbered(saved, table, dense=dense)
 
     monkeypatch.setattr("leadrank.scoring.new_leads.score_table", noting)
-    policy(world.open_leads(), np.random.default_rng(0))
+    policy(world.open_leads())
     stores = set(rows["specialist_store_code"].drop_nulls())
     assert read
     assert not any(store in word for word in read for store in stores)

@@ -1,11 +1,13 @@
 """What is stated, and how it is put into words."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
 
-from leadrank.world import clauses, questions, statements, text
-from leadrank.world.draws import call_key
+from leadrank.world import clauses, questions, small_talk, statements, text
+from leadrank.world.draws import call_key, hashed, own_key
 from leadrank.world.facts import (
     BOUGHT,
     DATE_MENTIONED,
@@ -83,7 +85,8 @@ def calls_of(topic: int, level: int, minutes: float = 3.0) -> dict[str, np.ndarr
     stated = np.full((N, len(TOPICS)), SILENT, np.int8)
     stated[:, topic] = level
     return {
-        "lead": np.arange(N), "day": np.full(N, 20), "rep": np.zeros(N, np.int32),
+        "lead": np.arange(N), "own": own_key(1, np.arange(N)), "day": np.full(N, 20),
+        "rep": np.zeros(N, np.int32),
         "minutes": np.full(N, minutes), "level": stated, "when": np.zeros(N, np.int8),
         "due": np.full(N, np.nan, np.float32), "key": KEY, "state": np.full(N, 2),
     }  # fmt: skip
@@ -179,3 +182,41 @@ def test_a_note_states_two_things_at_most(dealership):
     kept = (written_levels(calls) != SILENT).sum(axis=1)
     assert kept[only].max() == 2
     assert (kept[~only] == (calls["level"][~only] != SILENT).sum(axis=1)).all()
+
+
+def test_no_clause_is_put_into_another_mouth_or_meant_for_the_listener():
+    """Frames that quote would need the neighbour's own "my wife" for the customer's."""
+    for opening, middle, _ in clauses.CONTRASTS:
+        for part in (opening, middle):
+            assert part.endswith(("that ", "but by now ", "wrong, ", "in truth ", "Now ",
+                                  "By now ")), part  # fmt: skip
+            assert "saying" not in part
+
+
+def test_an_answer_fits_any_question_of_its_kind():
+    """No verb that the question may not have used ("It is, yes."), no regret, no degree."""
+    for answer in (*questions.YES, *questions.NO):
+        assert not {"is", "are", "have", "afraid", "more", "that"} & set(
+            re.findall(r"[a-z]+", answer.lower())
+        ), answer
+    assert len({*questions.YES, *questions.NO, *questions.HEDGE}) == 26
+
+
+def test_nobody_says_one_line_twice_in_a_call(dealership):
+    calls = call_events(dealership).filter(pl.col("author") == "call")["text"]
+    talk = [line for line in (*small_talk.REP_TALK, *small_talk.CUSTOMER_TALK)
+            if "{" not in line]  # fmt: skip
+    frames = [
+        f"Customer: {opening}" for opening, _, _ in clauses.CONTRASTS if opening != "Now "
+    ]
+    answers = [f"Customer: {answer}" for answer in questions.HEDGE]
+    most = {line: calls.str.count_matches(line, literal=True).max()
+            for line in (*talk, *frames, *answers)}  # fmt: skip
+    assert set(most.values()) == {1}, most
+
+
+def test_a_lead_of_another_seed_has_other_names_and_tickets():
+    """Rival, partner, manner and gaps are drawn for (seed, lead), not for the lead alone."""
+    one, two = (hashed(own_key(seed, np.arange(20_000)), 1) for seed in (0, 1))
+    assert abs(np.corrcoef(one, two)[0, 1]) < 0.03  # 4 standard errors of 1 / sqrt(20,000)
+    assert (own_key(0, np.arange(9)) != call_key(0, np.arange(9), 0)).all()

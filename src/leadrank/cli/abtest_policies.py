@@ -84,9 +84,7 @@ def try_policy(name: str, world: Dealership, *, base: str | None) -> None:
     """
     if not is_named(name):
         view = DayView(world, world.open_leads().lead[:TRIED])
-        RunPolicy(Path(name), leads=world.settings.leads, base=base)(
-            view, np.random.default_rng(0)
-        )
+        RunPolicy(Path(name), leads=world.settings.leads, base=base)(view)
 
 
 class RunPolicy:
@@ -109,7 +107,7 @@ class RunPolicy:
         self.score = np.full(leads, np.nan)
         self.scored, self.unusable, self.seconds = 0, 0, 0.0
 
-    def __call__(self, view: DayView, rng: np.random.Generator) -> NDArray:
+    def __call__(self, view: DayView) -> NDArray:
         """A score for each open lead."""
         stale = np.flatnonzero(view.changed | np.isnan(self.score[view.lead]))
         if len(stale):

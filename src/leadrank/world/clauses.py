@@ -30,7 +30,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
             "we went off the {rival}", "you are the only ones we talk to",
             "the {rival} did not win us over", "{rival} never called back",
             "we crossed {rival} out", "the {rival} was a disappointment",
-            "I have sent the {rival} papers back", "there was a {rival} once, that is over",
+            "I have sent the {rival} papers back", "the {rival} is a thing of the past",
         ),
     ),
     "household": (
@@ -142,7 +142,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
             "we have not decided", "we are thinking it over", "I cannot say yes or no",
             "we go back and forth", "we are still looking around", "we are in two minds",
             "it may be or it may not be", "we are not there yet", "I have not made a decision",
-            "let it ripen a little",
+            "it has to ripen a little",
         ),
         (
             "we have made up our minds", "we want that car", "it is only about the papers now",
@@ -156,11 +156,12 @@ CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "I do not want to be rung up", "I come by myself when I am ready",
             "every call puts me off", "a mail would do", "I feel hunted by these calls",
-            "I do not like to be asked every week", "please let me do this in peace",
+            "I do not like to be asked every week", "I want to do this in peace",
         ),
         (
             "you can try again some time", "calling is fine either way", "I do not mind a call",
-            "ring when you like", "a call more or less does not matter", "I pick up when I can",
+            "you may ring when you like", "a call more or less does not matter",
+            "I pick up when I can",
         ),
         (
             "I would forget it if nobody rang", "it helps that you call",
@@ -172,20 +173,21 @@ CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }  # fmt: skip
 
-#: Two clauses of which one is what counts: opening, middle, and whether the first counts.
+#: Two clauses of which one is what counts: opening, middle, and whether the first counts. Each
+#: frame takes any clause: the customer speaks of "I" and "my wife" in all of them.
 CONTRASTS: tuple[tuple[str, str, bool], ...] = (
-    ("A month ago I would have said that ", "; today it is that ", False),
-    ("At first ", ", but by now ", False),
-    ("Now ", "; it used to be that ", True),
-    ("By now ", ", though in the beginning ", True),
-    ("My neighbour keeps saying ", "; with us it is that ", False),
-    ("With us it is that ", "; my neighbour keeps saying ", True),
-    ("Everybody thinks ", ", the truth is that ", False),
-    ("The truth is that ", ", everybody thinks ", True),
+    ("A month ago I would have said that ", "; today I say that ", False),
+    ("At first I said that ", ", but by now ", False),
+    ("Now ", "; until lately I would have said that ", True),
+    ("By now ", ", though in the beginning I said that ", True),
+    ("My neighbour is sure that ", "; in truth ", False),
+    ("The fact is that ", "; only my neighbour believes that ", True),
+    ("Everybody thinks that ", "; the truth is that ", False),
+    ("The truth is that ", "; everybody thinks that ", True),
     ("It is not that ", ", it is rather that ", False),
     ("It is rather that ", ", it is not that ", True),
     ("You must have noted that ", "; wrong, ", False),
-    ("Write down that ", "; what stands there, that ", True),
+    ("Write down that ", "; strike out that ", True),
 )  # fmt: skip
 
 #: How a sentence begins and ends; half the time as the customer is used to.

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from leadrank.world.draws import hashed
+from leadrank.world.draws import call_key, hashed, own_key
 from leadrank.world.people import CHANNELS, MODELS
 from leadrank.world.settings import SNAPSHOT_HOUR, START
-from leadrank.world.timeline import Timeline, keys
+from leadrank.world.timeline import Timeline
 
 if TYPE_CHECKING:
     from leadrank.world.dealership import Dealership
@@ -45,9 +45,9 @@ def crm_rows(world: "Dealership", lead: NDArray, day: NDArray) -> pl.DataFrame:
             **_specialist(world, lead, day),
         }
     ).with_columns(pl.selectors.float().fill_nan(None))
-    key = keys(lead, day).astype(np.uint64)
+    key = call_key(world.seed, lead, day)
     return frame.with_columns(
-        pl.when(pl.Series(hashed(key, 100 + at) >= share)).then(name).alias(name)
+        pl.when(pl.Series(hashed(key, 400 + at) >= share)).then(name).alias(name)
         for at, (name, share) in enumerate(NOT_FILLED.items())
     )
 
@@ -73,7 +73,7 @@ def _ticket(world: "Dealership", lead: NDArray, day: NDArray) -> Columns:
     lost = people.defeats_before[lead] + Timeline(world.log.read("defeats")).count(
         lead, np.full(len(lead), ALWAYS), day
     )
-    between = 25 + 60 * hashed(lead.astype(np.uint64), 9)
+    between = 25 + 60 * hashed(own_key(world.seed, lead), 9)
     reopened = opened.count(lead, np.full(len(lead), ALWAYS), day)
     return {
         "ticket_create_cnt": 1 + people.tickets[lead] + reopened,
@@ -164,6 +164,8 @@ def _specialist(world: "Dealership", lead: NDArray, day: NDArray) -> Columns:
         "specialist_level": staff.level[rep],
         "specialist_join_level": np.digitize(staff.tenure[rep], [1, 3, 6]),
         "specialist_avg_drive_score": np.where(
-            hashed(rep.astype(np.uint64), 5) < 0.2, np.nan, np.round(staff.drive_score[rep], 1)
+            hashed(own_key(world.seed, rep), 5) < 0.2,
+            np.nan,
+            np.round(staff.drive_score[rep], 1),
         ),
     }

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from leadrank.world.draws import Purpose
+
 if TYPE_CHECKING:
     from leadrank.world.dealership import Dealership
 
@@ -28,6 +30,12 @@ class DayView:
 
     def __len__(self) -> int:
         return len(self.lead)
+
+    @cached_property
+    def chance(self) -> NDArray[np.float64]:
+        """A number in (0, 1) for each lead, the day's own, whoever else is open: for ties."""
+        lots = self._world.draws(Purpose.POLICY)[self.lead - self._world.block.start]
+        return lots.astype(np.float64) + 2.0**-25  # of steps of 2^-24 the middle
 
     @cached_property
     def store(self) -> NDArray:
@@ -111,6 +119,6 @@ class DayView:
         return written_events(self._world, self.lead if where is None else self.lead[where])
 
 
-#: A score for each lead of the view; each rep calls the highest first. The generator is the
-#: day's own, so a policy that needs chance stays reproducible.
-Policy = Callable[[DayView, np.random.Generator], NDArray]
+#: A score for each lead of the view; each rep calls the highest first. A policy that draws lots
+#: takes `DayView.chance`, so that nobody's lots depend on another rep's leads.
+Policy = Callable[[DayView], NDArray]

@@ -87,7 +87,7 @@ class Dealership:
         """Let `days` days pass under one policy; returns the dealership itself."""
         for _ in tqdm(range(days), desc=name, unit="day", disable=not progress):
             view = self.open_leads()
-            self.step(policy(view, generator(self.seed, Purpose.POLICY, self.day)))
+            self.step(policy(view))
         return self
 
     def step(self, score: NDArray) -> None:

@@ -63,9 +63,17 @@ def hashed(key: NDArray[np.uint64], k: int) -> Floats:
     return ((z >> np.uint64(40)).astype(np.float32)) * np.float32(2.0**-24)
 
 
-def call_key(seed: int, lead: NDArray[np.integer], day: int) -> NDArray[np.uint64]:
+def call_key(
+    seed: int, lead: NDArray[np.integer], day: int | NDArray[np.integer]
+) -> NDArray[np.uint64]:
     """A key for each lead's conversation on a day, to be hashed further."""
     with np.errstate(over="ignore"):
-        where = np.uint64(((day + _OFFSET) << 36) + (seed << 20))
+        days = (np.asarray(day, np.int64) + _OFFSET).astype(np.uint64)
+        where = (days << np.uint64(36)) + np.uint64(seed << 20)
         z = (lead.astype(np.uint64) + where) * np.uint64(0xD1342543DE82EF95)
         return (z ^ (z >> np.uint64(29))) * np.uint64(0xFF51AFD7ED558CCD)
+
+
+def own_key(seed: int, number: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """A key for each lead, or rep, of a world: for what stays the same on all days."""
+    return call_key(seed, number, -_OFFSET)  # a day without calls

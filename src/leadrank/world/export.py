@@ -25,7 +25,7 @@ from leadrank.world.call_value import observed_call_rate
 from leadrank.world.columns import crm_rows, customer_ids, times
 from leadrank.world.crm import LATER_FIELDS, crm_text
 from leadrank.world.dealership import Dealership
-from leadrank.world.draws import Purpose, generator, hashed
+from leadrank.world.draws import Purpose, generator, hashed, own_key
 from leadrank.world.facts import TOPICS, When, month_middle
 from leadrank.world.log import Columns
 from leadrank.world.morning import Morning
@@ -128,7 +128,7 @@ def _outcomes(world: Dealership, lead: NDArray, day: NDArray) -> pl.DataFrame:
 def _time_of(world: Dealership, lead: NDArray, day: NDArray, k: int) -> pl.Series:
     """An hour of business of that day; null where the day has not come."""
     known = day < world.day
-    second = 9 * 3600 + (hashed(lead.astype(np.uint64), 300 + k) * 9 * 3600).astype(np.int64)
+    second = 9 * 3600 + (hashed(own_key(world.seed, lead), 300 + k) * 9 * 3600).astype(np.int64)
     at = times(np.where(known, day, 0), second)
     return pl.select(pl.when(pl.Series(known)).then(at)).to_series()
 
@@ -145,7 +145,7 @@ def _first_after(world: Dealership, table: str, lead: NDArray, day: NDArray) -> 
 
 def _later_fields(world: Dealership, lead: NDArray) -> pl.DataFrame:
     """Fields as the extract shows them, whatever the row's morning: they tell the outcome."""
-    own = lead.astype(np.uint64)
+    own = own_key(world.seed, lead)
     ordered = world.state.order_day[lead] < NEVER
     lost = world.state.defeat_day[lead] < NEVER
     slot = np.where(ordered, 1 + (hashed(own, 310) * 40).astype(np.int64), 0)
@@ -159,13 +159,13 @@ def _later_fields(world: Dealership, lead: NDArray) -> pl.DataFrame:
     )
 
 
-def _two_tickets(lead: NDArray) -> NDArray[np.bool_]:
-    return hashed(lead.astype(np.uint64), 320) < TWO_TICKETS
+def _two_tickets(world: Dealership, lead: NDArray) -> NDArray[np.bool_]:
+    return hashed(own_key(world.seed, lead), 320) < TWO_TICKETS
 
 
 def _tickets(world: Dealership, lead: NDArray, day: NDArray) -> pl.Series:
     """A ticket per lead; some customers were entered a second time some days later."""
-    second = _two_tickets(lead)
+    second = _two_tickets(world, lead)
     since = day - world.people.arrival[lead]
     letter = np.where(second & (since > 5), "U", "T")
     return pl.Series("ticket_id", letter) + customer_ids(lead).str.slice(1)
@@ -180,9 +180,11 @@ def written_events(world: Dealership, lead: NDArray | None = None) -> pl.DataFra
 def _closing_notes(world: Dealership, lead: NDArray | None) -> pl.DataFrame:
     """What reps note once it is over: an order, and half of the defeats."""
     orders, defeats = (_of(world.log.read(name), lead) for name in ("orders", "defeats"))
-    noted = hashed(defeats["lead"].astype(np.uint64), 330) < 0.5
+    noted = hashed(own_key(world.seed, defeats["lead"]), 330) < 0.5
     defeats = {name: values[noted] for name, values in defeats.items()}
-    return pl.concat([_notes(orders, AFTER_ORDER, 1), _notes(defeats, AFTER_DEFEAT, 2)])
+    return pl.concat(
+        [_notes(world, orders, AFTER_ORDER, 1), _notes(world, defeats, AFTER_DEFEAT, 2)]
+    )
 
 
 def _of(log: Columns, lead: NDArray | None) -> Columns:
@@ -190,8 +192,8 @@ def _of(log: Columns, lead: NDArray | None) -> Columns:
     return {name: values[chosen] for name, values in log.items()}
 
 
-def _notes(log: Columns, texts: tuple[str, ...], k: int) -> pl.DataFrame:
-    own = log["lead"].astype(np.uint64)
+def _notes(world: Dealership, log: Columns, texts: tuple[str, ...], k: int) -> pl.DataFrame:
+    own = own_key(world.seed, log["lead"])
     second = 18 * 3600 + (hashed(own, 331) * 3000).astype(np.int64)
     chosen = (hashed(own, 340 + k) * len(texts)).astype(np.int64)
     return pl.DataFrame(
@@ -256,7 +258,7 @@ def _stated(world: Dealership) -> pl.DataFrame:
 
 def _traps(twice: pl.DataFrame, world: Dealership) -> dict:
     lead = np.arange(world.settings.leads)
-    second = customer_ids(lead[_two_tickets(lead)]).to_list()
+    second = customer_ids(lead[_two_tickets(world, lead)]).to_list()
     key = twice.select("customer_account_id", pl.col("ppl_dt").dt.to_string("iso")).rows()
     return {
         "later_fields": list(LATER_FIELDS),

@@ -95,9 +95,13 @@ def _add_level(pieces: Fragments, topic: str, level: int) -> None:
 
 def _add_small_talk(pieces: Fragments) -> None:
     pieces.add("greeting", small_talk.GREETINGS)
-    for name in ("answers_warm", "answers_curt", "customer_talk", "rep_talk", "closings_warm",
-                 "closings_curt", "appointment"):  # fmt: skip
+    for name in ("answers_warm", "answers_curt", "closings_warm", "closings_curt",
+                 "appointment"):  # fmt: skip
         pieces.add(name, _turns(getattr(small_talk, name.upper())))
+    for name in ("customer_talk", "rep_talk"):  # in halves, so that no call has a line twice
+        lines = _turns(getattr(small_talk, name.upper()))
+        for half in (0, 1):
+            pieces.add(f"{name} {half}", lines[half::2])
     pieces.add("one_word", small_talk.ONE_WORD)
     pieces.add("note_talk", small_talk.NOTE_TALK)
 

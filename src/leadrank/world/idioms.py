@@ -2,7 +2,7 @@
 
 IDIOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "rival": (
-        ("Nothing against you, but {rival} has already got our deposit in mind.",
+        ("Nothing against you, but {rival} has as good as got our deposit.",
          "You are very kind. {rival} was kind and cheaper.",
          "I will be frank, it looks like {rival}."),
         ("{rival} says one thing and you say another, so we look on.",

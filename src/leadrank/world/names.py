@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 def with_names(world: "Dealership", text: pl.Series, calls: dict[str, NDArray]) -> pl.Series:
     """Names of the customer's rival and partner, the rep and the car put in."""
     lead = calls["lead"]
-    own = lead.astype(np.uint64)
+    own = calls["own"]
     rival = (hashed(own, 1) * len(small_talk.RIVALS)).astype(np.int64)
     partner = (hashed(own, 2) * len(small_talk.PARTNERS)).astype(np.int64)
     rep = calls["rep"].astype(np.int64) % len(small_talk.REPS)

@@ -44,27 +44,27 @@ QUESTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
-#: Answers to any question.
+#: Answers that fit any question: none repeats a verb or says whether the news is good.
 YES = (
-    "Yes.", "Yes, it is like that.", "I would say so.", "That is right.", "Mhm, yes.",
-    "Yes, yes.", "You could put it that way.", "Afraid so.", "Certainly.", "It is, yes.",
+    "Yes.", "Yes, yes.", "Mhm, yes.", "I would say so.", "Well, yes.", "Oh yes.", "Certainly.",
+    "Yes, to be honest.", "Yes, I must say.", "One could say so, yes.",
 )  # fmt: skip
 NO = (
-    "No.", "No, not at all.", "Not that I know.", "No, why?", "I would not say that.",
-    "Not really, no.", "Nope.", "Oh no.", "Not any more.", "No, no.",
+    "No.", "No, no.", "Nope.", "Oh no.", "Well, no.", "I would not say so.", "Not really, no.",
+    "No, to be honest.", "No, I must say.", "Certainly not.",
 )  # fmt: skip
 HEDGE = (
-    "Hard to say.", "Partly.", "Well, yes and no.", "Ask me something easier.",
-    "In a way.", "Let me put it like this: we will see.",
+    "Hard to say.", "Well, yes and no.", "Ask me something easier.", "In a way.",
+    "Not easy to say.", "I could not tell you.",
 )  # fmt: skip
 
 #: A verdict on whoever the rep has just asked about.
 ABOUT_RIVAL = (
-    "How was it at {rival}?", "And the {rival}, how did it drive?",
+    "How was it at {rival}?", "And {rival}, how was your visit there?",
     "What did you think of {rival}?", "You went to see {rival}, did you not?",
 )  # fmt: skip
 ABOUT_US = (
-    "How was your visit with us?", "How did you like our car?",
+    "How was your visit with us?", "How did you like it with us?",
     "And what did you think of us?", "You were here the other day, were you not?",
 )  # fmt: skip
 GOOD = (

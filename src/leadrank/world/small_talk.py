@@ -19,7 +19,7 @@ ANSWERS_WARM = (
     "Customer: Good to hear you.", "Customer: Ah, the dealership. Lovely.",
     "Customer: Yes, gladly, I was just having coffee.", "Customer: I was thinking of you!",
     "Customer: Of course I have time.", "Customer: How are you? Well, I hope.",
-    "Customer: There you are, hello!", "Customer: Come on in, so to speak.",
+    "Customer: There you are, hello!", "Customer: Go ahead, I am listening.",
 )  # fmt: skip
 ANSWERS_CURT = (
     "Customer: Yes?", "Customer: Make it quick.", "Customer: I am driving.",
@@ -31,18 +31,18 @@ CUSTOMER_TALK = (
     "Customer: What weather, though.", "Customer: Sorry, the dog. Quiet!",
     "Customer: I was at the dentist all morning.", "Customer: You are hard to hear.",
     "Customer: My {partner} sends regards.", "Customer: We were at the lake last month.",
-    "Customer: My brother drives a {rival}, he is content.",
+    "Customer: My brother drives {rival}, he is content.",
     "Customer: One moment, somebody is at the door.", "Customer: Traffic was dreadful.",
     "Customer: The children have got the flu.", "Customer: Is it still in blue, by the way?",
     "Customer: My {partner} bought a bicycle, imagine.",
     "Customer: How big is the boot?", "Customer: Does it come with a tow bar?",
     "Customer: I saw the {model} in town.", "Customer: The brochure has come, thank you.",
     "Customer: My knee is bad again.", "Customer: The neighbours are drilling, sorry.",
-    "Customer: We were at my {partner}'s parents.", "Customer: Is that you, {rep}?",
+    "Customer: We were away with my {partner}.", "Customer: You sound cheerful, {rep}.",
     "Customer: Our daughter has passed her test.", "Customer: I parked in the rain.",
-    "Customer: My boss bought a {rival}, dreadful colour.", "Customer: Can it tow a horse?",
+    "Customer: My boss drives {rival}, dreadful colour.", "Customer: Can it tow a horse?",
     "Customer: Does it fit a garage of the fifties?", "Customer: The match was a disaster.",
-    "Customer: My {partner} laughs in the background.", "Customer: What do the seats cost?",
+    "Customer: That is my {partner} laughing, sorry.", "Customer: What do the seats cost?",
 )  # fmt: skip
 REP_TALK = (
     "Rep: I could do something about the rate until the end of the month.",

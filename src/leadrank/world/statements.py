@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from leadrank.world import clauses
 from leadrank.world.draws import hashed
-from leadrank.world.facts import BOUGHT, RIVAL, SILENT, TRUST, When, month
+from leadrank.world.facts import BOUGHT, RIVAL, ROOM, SILENT, TRUST, When, month
 from leadrank.world.fragments import (
     LEVELS,
     MONTHS,
@@ -42,6 +42,8 @@ def statement(calls: Columns, topic: Ints, slot: int) -> list[Ints]:
     said = level != SILENT
     level = np.maximum(level, 0)
     draw = [hashed(key, 200 + 20 * slot + k) for k in range(8)]
+    # A conversation's frames, and answers, lie quarters of their list apart: none comes twice.
+    draw[5] = (hashed(key, 205) + np.float32(slot / ROOM)) % 1
     way = np.digitize(draw[0], [OUTRIGHT, IDIOM, QUESTION, CONTRAST])
     way = np.where(level == BOUGHT, 1, way)
     verdict = ((topic == RIVAL) | (topic == TRUST)) & (level != 1)
@@ -50,11 +52,11 @@ def statement(calls: Columns, topic: Ints, slot: int) -> list[Ints]:
     family = topic * LEVELS + level
     clause = pieces.pick_from(level_kinds("clause"), family, draw[1])
     # Half the time with the words that the customer always has.
-    lead, usual = calls["lead"].astype(np.uint64), draw[6] < 0.5
-    opening = pieces.pick("opening", np.where(usual, hashed(lead, 3), draw[2]))
+    own, usual = calls["own"], draw[6] < 0.5
+    opening = pieces.pick("opening", np.where(usual, hashed(own, 3), draw[2]))
     at[0] = np.where(way == 0, opening, at[0])
     at[1] = np.where((way == 0) | (way == 3), clause, at[1])
-    stop = pieces.pick("stop", np.where(usual, hashed(lead, 4), 0))
+    stop = pieces.pick("stop", np.where(usual, hashed(own, 4), 0))
     at[4] = np.where((way == 0) | (way == 3), stop, at[4])
     idiom = pieces.pick_from(level_kinds("idiom"), family, draw[1])
     at[1] = np.where(way == 1, idiom, at[1])

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from leadrank.world.columns import customer_ids, times
-from leadrank.world.draws import hashed
+from leadrank.world.draws import hashed, own_key
 from leadrank.world.facts import ROOM, SHORT_MINUTES, SILENT, month
 from leadrank.world.fragments import LEVELS, MONTHS, Fragments, level_kinds
 from leadrank.world.names import misheard, with_names
@@ -72,6 +72,7 @@ def _order(calls: Columns) -> Ints:
 
 def _events(world: "Dealership", calls: Columns) -> pl.DataFrame:
     key, lead = calls["key"], calls["lead"]
+    calls = {**calls, "own": own_key(world.seed, lead)}
     second = 9 * 3600 + (hashed(key, 71) * 9 * 3600).astype(np.int64)
     frame = pl.DataFrame(
         {
@@ -108,21 +109,21 @@ def _transcripts(world: "Dealership", calls: Columns) -> pl.Series:
                 np.array(["answers_curt", "answers_warm"]), warm * 1, hashed(key, 102)
             )
         ),
-        _some(pieces, "customer_talk", key, 103, 0.5),
+        _some(pieces, "customer_talk", key, 0, 0.5),
     ]
     order = _order(calls)
-    early = hashed(key, 104) < 0.5
+    early = hashed(key, 118) < 0.5
     dates = customer_dates(calls)
     turns.append(pieces.texts(np.where(early, dates, 0)))
     for slot in range(ROOM):
         turns += [pieces.texts(at) for at in statement(calls, order[:, slot], slot)]
         if slot == 0:
-            turns.append(_some(pieces, "rep_talk", key, 105, 0.6))
+            turns.append(_some(pieces, "rep_talk", key, 0, 0.6))
             turns.append(pieces.texts(rep_dates(calls)))
         if slot == 1:
-            turns.append(_some(pieces, "customer_talk", key, 107, 0.4))
+            turns.append(_some(pieces, "customer_talk", key, 1, 0.4))
             turns.append(pieces.texts(np.where(early, 0, dates)))
-    turns.append(_some(pieces, "rep_talk", key, 109, 0.3))
+    turns.append(_some(pieces, "rep_talk", key, 1, 0.3))
     booked = pieces.pick("appointment", hashed(key, 111))
     turns.append(pieces.texts(np.where(calls["state"] == 3, booked, 0)))
     turns.append(
@@ -141,8 +142,11 @@ def _transcripts(world: "Dealership", calls: Columns) -> pl.Series:
     return misheard(with_names(world, text, calls), key)
 
 
-def _some(pieces: Fragments, kind: str, key: NDArray, k: int, share: float) -> pl.Series:
-    at = pieces.pick(kind, hashed(key, k))
+def _some(pieces: Fragments, kind: str, key: NDArray, time: int, share: float) -> pl.Series:
+    """Small talk in a share of the calls; the second time from the other half of the lines."""
+    k = {"customer_talk": 103, "rep_talk": 107}[kind] + 2 * time
+    half = ((hashed(key, 117) < 0.5).astype(np.int64) + time) % 2
+    at = pieces.pick_from(np.array([f"{kind} 0", f"{kind} 1"]), half, hashed(key, k))
     return pieces.texts(np.where(hashed(key, k + 1) < share, at, 0))
 
 
