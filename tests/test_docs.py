@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import yaml
 from safetensors import safe_open
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from leadrank.cli.abtest_sizes import world_settings
 from leadrank.world.dealership import Dealership
 from leadrank.world.settings import WorldSettings
 
@@ -364,6 +366,28 @@ def test_a_run_of_the_world_scores_a_morning_of_another_dealership(world_run):
     # The second call reads only the leads with a record of yesterday, and to the same score.
     np.testing.assert_allclose(policy(view), first, atol=1e-3)
     assert policy.scored == len(view) + view.changed.sum()
+
+
+@pytest.mark.slow
+def test_a_rehearsed_test_with_a_run_goes_to_its_end(
+    world_run, command_line, capsys, tmp_path, monkeypatch
+):
+    def willing(chosen):  # so few leads would order nothing else
+        return replace(world_settings(chosen), order_base=-4.0)
+
+    monkeypatch.setattr("leadrank.cli.abtest_simulate.world_settings", willing)
+    words = ["--stores", "2", "--days", "4", "--before", "5", "--leads-per-rep", "0.2",
+             "--replays", "10", "--seed", "4"]  # fmt: skip
+    names = ["--treatment", str(world_run), "--control", "recency"]
+    picture = tmp_path / "curves.png"
+    assert command_line("abtest", "simulate", *names, *words, "--out", str(picture)) == 0
+    printed = capsys.readouterr().out
+    read = re.search(r"treatment: (\d+) readings in [\d.]+ minutes, 0 unusable", printed)
+    assert read
+    assert int(read[1]) > 20
+    assert "against recency, seed 4" in printed
+    assert re.search(r"all reps on recency: [1-9]", printed)
+    assert picture.is_file()
 
 
 # The pages

@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from leadrank.cli.abtest_policies import LIGHTGBM, check_policy, is_named
+from leadrank.cli.world import LARGEST_SEED, MOST_LEADS
 from leadrank.errors import UserError
 from leadrank.online.plan import LEAD_REFUSED
 from leadrank.world.settings import WorldSettings
@@ -59,9 +60,15 @@ def _check(sized: Namespace) -> None:
         problems.append(f"--skip-days {sized.skip_days}: expected 0 to {sized.days - 1}")
     if sized.before < 1 or sized.replays < 1:
         problems.append("--before and --replays: expected 1 or more")
-    if sized.seed < 0:
-        problems.append(f"--seed {sized.seed}: expected 0 or more")
+    if not 0 <= sized.seed < LARGEST_SEED:
+        problems.append(f"--seed {sized.seed}: expected 0 to {LARGEST_SEED - 1}")
     if sized.out.suffix != ".png":
         problems.append(f"--out {sized.out}: expected a name that ends in .png")
+    # Only of sizes that make a world at all.
+    if not problems and (leads := world_settings(sized).leads) > MOST_LEADS:
+        problems.append(
+            f"--stores {sized.stores}: that makes {leads:,} leads; expected {MOST_LEADS:,} at "
+            "most: give fewer --stores, --days or --leads-per-rep"
+        )
     if problems:
         raise UserError("\n".join(problems))

@@ -2,8 +2,8 @@
 
 Where units share neither leads nor time, what a unit sells depends on its own policy alone.
 So the world in which all run A and the one in which all run B hold every test between the two:
-each unit's orders are taken from the world of its arm. A policy that draws lots of its own for
-the whole list breaks ties elsewhere in each world, which adds chance and no uplift.
+each unit's orders are taken from the world of its arm. That takes policies that score a rep's
+leads by these leads alone, their lots included (`DayView.chance`).
 """
 
 from dataclasses import dataclass, replace

@@ -122,7 +122,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
             "the heating in the old one is gone", "it has become small for us",
         ),
         (
-            "the old one has broken down for good", "we have no car at all now",
+            "the old one has broken down for good", "we have no car at all",
             "the lease car goes back", "I need it to get to work",
             "the baby does not fit in the old one", "the repair is not worth it",
             "the engine is gone", "I start the new job and must drive",
@@ -145,7 +145,7 @@ CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
             "it has to ripen a little",
         ),
         (
-            "we have made up our minds", "we want that car", "it is only about the papers now",
+            "we have made up our minds", "we want that car", "only the papers are missing",
             "we would sign this one", "it is as good as done for us",
             "I want to get it settled", "we take it", "nothing stands in the way",
             "we just need the contract", "I am decided", "we could sign any day",

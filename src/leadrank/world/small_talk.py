@@ -101,7 +101,7 @@ DATES: dict[str, tuple[str, ...]] = {
         "Customer: In about {n} weeks we want to have it done.",
         "Customer: It will be {n} weeks until we decide.",
         "Customer: The lease ends in {n} weeks, then it must be settled.",
-        "Customer: {n} weeks, not before.", "Customer: We gave ourselves {n} weeks.",
+        "Customer: In {n} weeks, not before.", "Customer: We gave ourselves {n} weeks.",
         "Customer: Ask me in {n} weeks, that is the day.",
     ),
     "THIS_MONTH": (
