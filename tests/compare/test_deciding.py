@@ -6,13 +6,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from leadrank.compare import head_fit, networks, out_of_fold, presets, trees, tuning
-from leadrank.compare.deciding import constants, deciding
+from leadrank.compare import head_fit, heads, networks, out_of_fold, tuning
+from leadrank.compare.deciding import GROUPS, changed, constants, deciding, values_of
 from leadrank.compare.engine import load_systems, system_names
+from leadrank.compare.system import System
+from leadrank.compare.systems import tfidf_lightgbm
 from leadrank.evaluation import lightgbm
-from leadrank.model import field_features, probe
+from leadrank.model import crosses, field_features, probe
 from leadrank.model.encoder import EncoderSettings
-from leadrank.text import PromptTemplate, ngrams
+from leadrank.preference import corn
+from leadrank.text import PromptTemplate, cut, ngrams, render
 
 SYSTEMS = load_systems(system_names())
 
@@ -28,13 +31,17 @@ def found(name):
         ("deepfm", networks, "CONFIGURATIONS"),
         ("lightgbm", lightgbm, "MOST_TREES"),
         ("two_stage", lightgbm, "PATIENCE"),
-        ("tfidf_lightgbm", trees, "HALF_OF_TREES"),
+        ("tfidf_lightgbm", tfidf_lightgbm, "CONFIGURATIONS"),
         ("tfidf_lightgbm", out_of_fold, "FOLDS"),
         ("tfidf_logistic", ngrams, "MOST_NGRAMS"),
         ("logistic", field_features, "NUM_BINS"),
         ("logistic", tuning, "TUNING_SEED"),
-        ("hpro", presets, "HEAD_RATES"),
-        ("lightgbm_stacked", presets, "TUNING_SEEDS"),
+        ("hpro", heads, "HEAD_RATES"),
+        ("lightgbm_stacked", heads, "TUNING_SEEDS"),
+        ("corn", corn, "LARGE"),
+        ("llm_yes_no", render, "VALUE_CHARACTERS"),
+        ("vectors_lightgbm", cut, "LEAST_TOKENS"),
+        ("pointwise", crosses, "MOST_CROSSES"),
         ("asllr", head_fit, "MONITOR"),
         ("probe", probe, "TEXT_PENALTIES"),
         ("probe_full_depth", probe, "NUM_FOLDS"),
@@ -49,16 +56,58 @@ def test_a_changed_constant_is_another_setting(name, module, constant, monkeypat
 
 
 def test_what_a_system_does_not_run_is_none_of_its_settings():
-    """A grid of the networks leaves LightGBM's scores standing."""
-    assert not any(key.startswith(("networks.", "presets.")) for key in found("lightgbm"))
-    assert not any(key.startswith("ngrams") for key in found("lightgbm"))
-    assert not any(key.startswith("networks.") for key in found("hpro"))
+    """A grid of the networks leaves LightGBM's scores standing, rates of heads the probe's."""
+    named = {name: " ".join(found(name)) for name in system_names()}
+    for name, others in {
+        "lightgbm": ("networks.", "heads.", "ngrams.", "tuning."),
+        "hpro": ("networks.", "BUDGET"),
+        "probe_full_depth": ("HEAD_RATES", "TUNING_SEEDS", "MONITOR"),
+        "funnel_recency": ("tuning.",),
+        "llm_yes_no": ("tuning.", "heads."),
+    }.items():
+        assert not any(other in named[name] for other in others), name
+    # Nor what is only said, or how large a cache may be.
+    assert not any("_BYTES" in one or "LOGGED" in one for one in named.values())
 
 
-def test_every_system_but_the_plain_rules_has_a_constant_of_its_own_code():
-    for name in system_names():
-        own = [key for key in found(name) if not key.startswith("model.field_features")]
-        assert own, name
+#: What is tuned by the one budget, or reads what all do, has no grid of its own in these.
+SHARED = ("tuning.", "head_fit.", "model.", "text.", "evaluation.lightgbm.MOST_TREES")
+SHARED += ("evaluation.lightgbm.PATIENCE", "evaluation.lightgbm.THREADS", "trees.THREADS")
+
+
+def own(system):
+    return [key for key in constants(system) if not key.startswith(SHARED)]
+
+
+def test_every_system_that_is_tuned_has_its_grid_in_a_constant():
+    untuned = {"funnel_recency", "llm_yes_no"}  # and probes search penalties of model.probe
+    for name in set(system_names()) - untuned - {"probe", "probe_full_depth"}:
+        assert own(SYSTEMS[name]), name
+    assert not any(own(SYSTEMS[name]) for name in untuned)
+
+
+def test_a_grid_inside_a_function_is_no_constant_and_so_would_be_found_out():
+    def fit_and_score(study, seed):
+        return tuning.tuned(study, "hidden", [{"rate": 1}], lambda c, s: c, seed)
+
+    fit_and_score.__module__ = "leadrank.compare.systems.hidden"
+    hidden = System("hidden", fit_and_score, reads="fields")
+    assert "tuning.BUDGET" in constants(hidden)
+    assert own(hidden) == []
+
+
+def test_a_changed_default_is_noticed_and_a_new_setting_at_its_default_is_not():
+    """A record holds all values; one that it lacks is newer than it."""
+    now = {"head": values_of(GROUPS["head"]()), "constants": {"a.GRID": "(1,)"}}
+    then = {"head": now["head"] | {"hidden": "63"}, "constants": now["constants"]}
+    assert changed(now, then) == ["head.hidden"]
+    older = {name: value for name, value in now["head"].items() if name != "dropout"}
+    assert changed(now, {**now, "head": older}) == []
+    given = {**now, "head": now["head"] | {"dropout": "0.9"}}
+    assert changed(given, {**now, "head": older}) == ["head.dropout"]
+    # A setting that is no more, and a constant that is new, are other code.
+    assert changed(now, {**now, "head": now["head"] | {"gone": "1"}}) == ["head.gone"]
+    assert changed(now, {**now, "constants": {}}) == ["constants.a.GRID"]
 
 
 def test_the_base_its_depth_and_the_prompt_are_settings_of_what_an_llm_reads(monkeypatch):

@@ -146,12 +146,17 @@ def test_the_stacked_rival_reads_scores_of_other_folds(study_of, monkeypatch):
     assert np.isfinite(found.score[study.scored_positions()]).all()
 
 
-def test_the_record_holds_what_decides_a_score_and_no_default(study_of):
+def test_the_record_holds_every_value_that_decides_a_score(study_of):
+    """Also those at their default: another version may have another default."""
     study, _ = study_of()
     record = settings_of(study, "hpro")
-    assert record["encoder"] == {"quantisation": "none", "layers": "2", "adapt": "none"}
-    assert record["head"] == record["sampler"] == {}
-    assert settings_of(study, "pointwise")["loss"] == {"preference": "0.0"}
+    encoder = record["encoder"]
+    assert [encoder[name] for name in ("quantisation", "layers")] == ["none", "2"]
+    assert (record["head"]["hidden"], record["head"]["dropout"]) == ("64", "0.2")
+    assert record["sampler"]["batch_size"] == "32"
+    assert settings_of(study, "pointwise")["loss"]["preference"] == "0.0"
+    # Rates of the head and losses are none of the probe's.
+    assert probe.settings(study).keys() == {"encoder", "prompt", "maturity", "reads"}
 
 
 def test_a_preset_that_is_not_there_is_named(study_of):

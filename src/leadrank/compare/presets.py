@@ -8,17 +8,13 @@ from jsonargparse import ActionConfigFile, ArgumentError
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
-from leadrank.compare.deciding import not_default
+from leadrank.compare.deciding import values_of
 from leadrank.compare.hidden import data_over
 from leadrank.compare.study import Study
 from leadrank.errors import UserError
 from leadrank.model.ranker import LeadRanker
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.training.data import LeadDataModule
-
-#: The tuning budget of each preset: the best rate by average precision over these seeds.
-HEAD_RATES = (1e-4, 1e-3, 1e-2)
-TUNING_SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -94,11 +90,11 @@ def settings_of(study: Study, name: str) -> dict[str, Any]:
         "preference": ranker.preference,
         "loss": ranker.loss_settings,
         # Its own rate of the head gives way to those that are tried.
-        "optimiser": replace(ranker.optimiser_settings, head_rate=HEAD_RATES[0]),
+        "optimiser": replace(ranker.optimiser_settings, head_rate=0.0),
         "prompt": data.prompt,
         "sampler": data.sampler,
     }
-    found: dict[str, Any] = {group: not_default(one) for group, one in groups.items()}
+    found: dict[str, Any] = {group: values_of(one) for group, one in groups.items()}
     found |= {"max_epochs": study.max_epochs, "maturity": ranker.preference.maturity}
     return found | {"patience": preset.patience, "clip": preset.clip}
 

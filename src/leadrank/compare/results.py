@@ -8,13 +8,13 @@ measured.
 import json
 import math
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from leadrank.compare.deciding import changed
 from leadrank.errors import UserError
 
 #: What lies on disk of each row and seed.
@@ -144,20 +144,10 @@ def mismatches(
             whole or ("sample" in record["settings"] and scored.is_in(rows.implode()).all())
         ):
             found.append(f"{name}: seed {seed} has scores of other test rows")
-    if settings is not None and record["settings"] != settings:
-        changed = ", ".join(_changed(settings, record["settings"]))
-        found.append(f"{name}: made with other settings ({changed})")
+    others = [] if settings is None else changed(settings, record["settings"])
+    if others:
+        found.append(f"{name}: made with other settings ({', '.join(others)})")
     return found
-
-
-def _changed(now: dict[str, Any], then: dict[str, Any]) -> Iterable[str]:
-    """The names of what differs; within constants theirs."""
-    for key in sorted({*now, *then}):
-        one, other = now.get(key), then.get(key)
-        if one != other and isinstance(one, dict) and isinstance(other, dict):
-            yield from (f"{key}.{inner}" for inner in _changed(one, other))
-        elif one != other:
-            yield key
 
 
 def as_json(document: Any) -> str:

@@ -14,29 +14,34 @@ from leadrank.compare.presets import settings_of
 from leadrank.compare.study import Scored, Study
 from leadrank.compare.system import System
 from leadrank.compare.trees import TREES, boosted
-from leadrank.compare.tuning import TUNING_SEED, outcomes, tuned
+from leadrank.compare.tuning import TUNING_SEED, Configuration, outcomes, tuned
 
 PRESET = "hpro"
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:
     """Log-odds; the head's rate is what HPRO's own tuning chose, the trees' as LightGBM's."""
-    whole = fit_preset(study, PRESET, seed)
-    rate = whole.chosen["head_rate"]
+    known = outcomes(study)
+    stacked = {one: _stacked(study, one) for one in (TUNING_SEED, seed)}
 
-    def fit(fold: Study) -> Floats:
-        return fit_head(fold, ready(fold, PRESET), seed, rate).score
+    def fit(trees: Configuration, seed: int) -> Floats:
+        return boosted(beside(study, stacked[seed][0][:, None]), known, trees, seed)
 
-    score = out_of_fold(study, whole.score, fit)
-    inputs, known = beside(study, score[:, None]), outcomes(study)
-    found = tuned(
-        study,
-        f"lightgbm_stacked/{seed}",
-        list(TREES),
-        lambda trees, seed: boosted(inputs, known, trees, seed),
-        TUNING_SEED,
-    )
-    return Scored(found.score, {**found.chosen, "head": whole.chosen}, logit=True)
+    found = tuned(study, "lightgbm_stacked", TREES, fit, seed)
+    return Scored(found.score, {**found.chosen, "head": stacked[seed][1]}, logit=True)
+
+
+def _stacked(study: Study, seed: int) -> tuple[Floats, dict[str, Any]]:
+    """[rows] HPRO's score at a seed, out of fold on training rows, and what it chose; once."""
+    key = f"lightgbm_stacked/score/{seed}"
+    if key not in study.memory:
+        whole = fit_preset(study, PRESET, seed)
+
+        def fit(fold: Study) -> Floats:
+            return fit_head(fold, ready(fold, PRESET), seed, whole.chosen["head_rate"]).score
+
+        study.memory[key] = out_of_fold(study, whole.score, fit), whole.chosen
+    return study.memory[key]
 
 
 def settings(study: Study) -> dict[str, Any]:

@@ -26,8 +26,10 @@ def fit_and_score(study: Study, seed: int) -> Scored:
 
 
 def settings(study: Study) -> dict[str, Any]:
-    """What decides the scores, for the record."""
-    return settings_of(study, PRESET)
+    """What decides the scores, for the record: not how a head would be trained."""
+    found = settings_of(study, PRESET)
+    reads = {name: found["head"][name] for name in ("fields", "wide")}
+    return {name: found[name] for name in ("encoder", "prompt", "maturity")} | {"reads": reads}
 
 
 SYSTEM = System(
