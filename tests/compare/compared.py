@@ -57,6 +57,7 @@ def result(name: str, *scores: Any, **columns: Any) -> Result:
     ]
     record = {
         "title": name.title(), "reads": "both", "llm": False, "settings": {}, "git": "abc",
+        "terms": "not at all",
         "data_fingerprint": "data",
         "runs": [{"seed": s, "seconds": 2.0, "logit": True} for s in range(len(scores))],
     }  # fmt: skip

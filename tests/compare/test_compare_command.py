@@ -34,7 +34,10 @@ def test_a_smoke_comparison_writes_the_page_the_rows_and_the_pictures(compare, c
     assert compare("--smoke", *systems) == 0
     out = Path("benchmarks/compare/small-smoke")
     page = (out / "comparison.md").read_text("utf-8")
-    assert page in capsys.readouterr().out
+    assert page.startswith("# small: every system on the same leads")
+    printed = capsys.readouterr().out
+    assert "hpro_paper" in printed
+    assert all(len(line) <= 80 for line in printed.splitlines())
     assert "| LightGBM | fields |" in page
     assert "## Against LightGBM" in page
     document = json.loads((out / "comparison.json").read_text("utf-8"))
@@ -51,6 +54,12 @@ def test_a_smoke_comparison_writes_the_page_the_rows_and_the_pictures(compare, c
     assert compare("--smoke", "--systems", "pointwise", "--against", "hpro_paper") == 0
     assert (out / "pointwise.parquet").stat().st_mtime_ns == before
     assert "## Against HPRO as in the paper" in (out / "comparison.md").read_text("utf-8")
+    # As a part of another page.
+    assert compare("--smoke", "--systems", "pointwise", "--level", "3") == 0
+    lines = (out / "comparison.md").read_text("utf-8").splitlines()
+    heads = [line for line in lines if line.startswith("#")]
+    assert heads[0].startswith("### small")
+    assert {one.split(" ")[0] for one in heads[1:]} == {"####"}
 
 
 @pytest.mark.parametrize(

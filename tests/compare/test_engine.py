@@ -2,6 +2,7 @@
 
 import json
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from leadrank.compare.engine import Engine, load_systems, system_names
 from leadrank.compare.results import KEPT, read_result
 from leadrank.compare.study import Scored, open_study
 from leadrank.errors import UserError
+from leadrank.funnel.read import _explained
 from leadrank.model.encoder import EncoderSettings
 from leadrank.scoring.calibration import Calibration
 
@@ -221,7 +223,45 @@ def test_a_run_that_kept_its_probe_is_the_fine_tuned_model_all_the_same(engine_o
     np.testing.assert_allclose(result.scores["score"], score, rtol=1e-6)
     np.testing.assert_allclose(result.scores["probability"], 1 / (1 + np.exp(-score)), 1e-5)
     assert result.record["title"] == "lora (LoRA run, 12 layers, not calibrated)"
+    # Unless the run tells the fine-tuned model's own.
+    own = {"finetuned": {"slope": 3.0, "intercept": 0.5}, "probe": {"slope": 1, "intercept": 0}}
+    engine.take_run("lora", run_of(engine, selected="probe", calibrations=own))
+    (result,) = engine.results()
+    expected = 1 / (1 + np.exp(-0.5 - 3 * score))
+    np.testing.assert_allclose(result.scores["probability"], expected, rtol=1e-5)
+    assert result.record["title"] == "lora (LoRA run, 12 layers)"
     assert result.record["runs"][0]["validation"] == {"average_precision": 0.4}
+
+
+def test_another_seed_of_a_run_is_one_more_seed_and_the_same_one_takes_its_place(
+    engine_of, run_of
+):
+    engine = engine_of()
+    engine.take_run("lora", run_of(engine, seed=1))
+    engine.take_run("lora", run_of(engine, seed=300, seconds={"train": 30.0}))
+    engine.take_run("lora", run_of(engine, seed=1, seconds={"train": 5.0}))
+    (result,) = engine.results()
+    assert sorted(result.seeds) == [1, 300]
+    assert result.seconds == 35.0
+    assert result.scores.height == 2 * engine.test.height
+    with pytest.raises(UserError, match=r"another experiment(.|\n)*another name"):
+        engine.take_run("lora", run_of(engine, experiment="asllr"))
+
+
+def test_a_refusal_that_may_quote_the_table_is_said_and_not_kept(engine_of):
+    """A field's value in a reader's words must not get into the committed page."""
+    said = []
+    engine = engine_of()
+    engine.say = said.append
+
+    def reads(study, seed):
+        with _explained(study.table.crm, []):
+            raise duckdb.ConversionException("no DOUBLE in 'Anna Blum, 0171 5550123'")
+
+    engine.run({"reads": system(reads)})
+    assert "0171" in "".join(said)
+    assert engine.not_applicable["reads"].startswith("its table was refused by leadrank.funnel")
+    assert "0171" not in engine.not_applicable["reads"]
 
 
 def test_a_run_of_other_rows_or_without_adapters_is_refused(engine_of, run_of):

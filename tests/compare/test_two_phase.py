@@ -106,7 +106,7 @@ def test_a_sampled_system_is_judged_by_auc_and_says_how_many_rows_it_scored():
     (row,) = [line for line in section.splitlines() if "| One " in line]
     assert "cannot tell" in row
     assert row.endswith("by AUC |")
-    assert f"One ({(times > 0).sum()} rows sampled)" in page
+    assert f"One ({(times > 0).sum()} rows sampled, AP too high)" in page
 
 
 def test_a_dear_system_is_asked_for_its_sample_alone(

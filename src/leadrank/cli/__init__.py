@@ -110,9 +110,13 @@ def _compare(words: list[str]) -> int:
     parser.add_argument("--against", default="lightgbm", help="the reference; default lightgbm")
     parser.add_argument(
         "--run", action="append", default=[], metavar="NAME=FOLDER",
-        help="a finished run of `fit` on the same data, as one more system",
+        help="a finished run of `fit` on the same data, as one more system; once for each seed",
     )  # fmt: skip
     parser.add_argument("--again", help="run these anew: NAME,NAME")
+    parser.add_argument(
+        "--level", type=int, choices=range(1, 5), default=1,
+        help="level of the page's title, for a page inside another; default 1",
+    )  # fmt: skip
     parser.add_argument(
         "--origins", type=int, default=1,
         help="so many test windows, earlier ones too; differences are averaged; default 1",

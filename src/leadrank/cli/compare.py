@@ -1,5 +1,6 @@
 """`leadrank compare`: every system on one CRM, and the report of how they did."""
 
+import json
 import logging
 import shlex
 from argparse import Namespace
@@ -16,6 +17,7 @@ from leadrank.compare.report import write_report
 from leadrank.compare.results import TABLES, read_result
 from leadrank.compare.study import Study, open_study
 from leadrank.compare.system import System
+from leadrank.compare.terminal import summary
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.model.encoder import EncoderSettings
@@ -33,17 +35,17 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     """Runs what is missing and writes the report; 1 where a system failed."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     crm = found_crm(chosen.experiments / "data" / f"{chosen.data}.yaml")
-    runs = dict(_named_run(word) for word in chosen.run)
+    runs = [_named_run(word) for word in chosen.run]
     # A smoke run must not be taken for a result.
     out = chosen.out or Path("benchmarks/compare", crm.stem + "-smoke" * chosen.smoke)
     again = _listed(chosen.again)
     names = [*(_listed(chosen.systems) or system_names()), *again]
-    names += _reference(chosen.against, out, runs)
+    names += _reference(chosen.against, out, [name for name, _ in runs])
     systems = load_systems(dict.fromkeys(names))
     data, encoder, epochs = _terms(chosen, crm)
     study, test = open_study(data, encoder, experiments=chosen.experiments, **epochs)
     engine = Engine(study, test, out, sample=chosen.sample)
-    for name, folder in runs.items():
+    for name, folder in runs:
         engine.take_run(name, folder)
     wanted: dict[str, Any] = {"seeds": 1 if chosen.smoke else chosen.seeds, "again": again}
     engine.run(systems, **wanted)
@@ -59,9 +61,10 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
         command=shlex.join(["leadrank", "compare", *map(_without_place, words)]),
         **missing,
         draws=SMOKE_DRAWS if chosen.smoke else DRAWS,
+        level=chosen.level,
     )
-    print(page.read_text("utf-8"))
-    print(f"Written to {page}")
+    print(summary(json.loads(page.with_suffix(".json").read_text("utf-8"))))
+    print(f"How each was tuned, the top of the list, calibration and pictures: {page}")
     if missing["failed"]:
         print(f"{len(missing['failed'])} failed: {', '.join(missing['failed'])}")
     return int(bool(missing["failed"]))
@@ -76,7 +79,7 @@ def _missing(engines: Sequence[Engine], kind: str) -> dict[str, str]:
     }
 
 
-def _reference(against: str, out: Path, runs: Mapping[str, Path]) -> list[str]:
+def _reference(against: str, out: Path, runs: Sequence[str]) -> list[str]:
     """The reference, to be run or checked, if it is a system; none where it is a run."""
     known = system_names()
     if against in known:

@@ -40,7 +40,7 @@ OF_FIELDS = ("model.field_features",)
 OF_WORDS = ("text.ngrams",)
 OF_PROMPTS = ("text.render", "text.cut", "model.crosses")
 #: Of what is found: what is said, not what is scored.
-SAID = ("NOT_LOGGED", "TYPE_CHECKING")
+SAID = ("NOT_LOGGED", "TERMS", "TYPE_CHECKING")
 PLAIN = (bool, int, float, str, tuple, list, dict, range)
 
 #: Where a record holds all values of settings, and whose they are.

@@ -38,8 +38,14 @@ from leadrank.training.run_folder import git_commit, load_run
 
 MOST_BYTES = 1_000_000  # of a parquet file that is to be committed
 SAMPLE = 2000
+#: Whose errors may quote the table.
+QUOTING = ("leadrank.funnel.", "leadrank.text.")
 #: Where a run has no calibration of its fine-tuned model: sigmoid(score).
 AS_IT_IS = Calibration(1.0, 0.0)
+OF_A_RUN = (
+    "adapters and head trained as the experiment says, nothing tuned here; the best epoch by "
+    "average precision on validation"
+)
 
 
 def system_names() -> list[str]:
@@ -119,33 +125,54 @@ class Engine:
     def take_run(self, name: str, folder: Path) -> None:
         """Takes the test scores of a finished run's fine-tuned model in as a system.
 
-        The model that was fine-tuned, also where the run kept its probe: such scores have no
-        calibration, and their title says so. UserError where rows differ, or nothing was
-        fine-tuned.
+        The model that was fine-tuned, also where the run kept its probe. A run of another seed
+        is one more seed of the system, one of the same seed takes its place. UserError where
+        rows differ, nothing was fine-tuned, or the name has runs of another experiment.
         """
         run = load_run(folder)
         metrics, encoder = run.metrics, read_settings(run.model_folder)["encoder"]
         scored = pl.read_parquet(folder / "rivals.parquet").select("row_id", "finetuned")
         scored = run.predictions.join(scored, on="row_id", how="left").sort("row_id")
+        # Not its command, which names folders of one machine.
+        settings = {"run": metrics["experiment"], "encoder": encoder}
+        before = read_result(self.folder, name)
         self._check_run(folder, metrics["data_fingerprint"], scored, encoder.get("adapt"))
-        kept = metrics["selected"] == "finetuned"
-        line = Calibration.load(run.model_folder / CALIBRATION) if kept else AS_IT_IS
+        self._check_name(folder, before, name, settings)
+        line = _calibration(metrics, run.model_folder / CALIBRATION)
         made = {
             "seed": int(metrics["seed"]),
             "seconds": sum(metrics.get("seconds", {}).values()),
             "logit": True,
-            "chosen": {"selected": metrics["selected"]},
+            "chosen": {"selected": metrics["selected"], "calibrated": line is not None},
             "validation": {CHOSEN_BY: metrics["validation_by_model"]["finetuned"]},
-            "calibration": _line(line),
+            "calibration": _line(line or AS_IT_IS),
         }
-        # Not its command, which names folders of one machine.
-        settings = {"run": metrics["experiment"], "encoder": encoder}
-        title = f"{name} (LoRA run, {encoder['layers'] or 'all'} layers"
-        title += ")" if kept else ", not calibrated)"
-        record = self._record(name, title, "both", settings)
-        record |= {"llm": True, "git": metrics["git"], "runs": [made]}
         block = self._block(made["seed"], scored["finetuned"], np.ones(scored.height))
-        write_result(self.folder, Result(name, block, record))
+        blocks, runs = [block], [made]
+        if before is not None:
+            blocks.append(before.scores.filter(pl.col("seed") != made["seed"]))
+            runs += [one for one in before.record["runs"] if one["seed"] != made["seed"]]
+        calibrated = all(one["chosen"]["calibrated"] for one in runs)
+        title = f"{name} (LoRA run, {encoder['layers'] or 'all'} layers"
+        title += ")" if calibrated else ", not calibrated)"
+        record = self._record(name, title, "both", settings)
+        record |= {"llm": True, "git": metrics["git"], "runs": runs, "terms": OF_A_RUN}
+        write_result(self.folder, Result(name, pl.concat(blocks), record))
+
+    def _check_name(
+        self, folder: Path, before: Result | None, name: str, settings: dict[str, Any]
+    ) -> None:
+        if before is None:
+            return
+        wrong = self._mismatches(before, None)
+        if before.record["settings"] != json.loads(json.dumps(settings)):
+            wrong.append(f"{name}: runs of another experiment, or with another encoder")
+        if wrong:
+            said = "\n".join(f"{self.folder}: {line}" for line in wrong)
+            raise UserError(
+                f"{said}\n{folder} would take their place: give it another name with --run, or "
+                f"move {name}.json and {name}.parquet away"
+            )
 
     def _check_run(
         self, folder: Path, fingerprint: str, scored: pl.DataFrame, adapt: str | None
@@ -221,7 +248,8 @@ class Engine:
         return [s for s in range(wanted) if result is None or s not in result.seeds]
 
     def _try(self, name: str, system: System, seed: int, *, fresh: bool) -> None:
-        began = time.monotonic()
+        began, trunk = time.monotonic(), self.study.trunk
+        before = trunk.seconds
         try:
             times = self._times() if system.dear else np.ones(self.study.table.rows.height)
             asked = self.study.scored_positions()
@@ -229,14 +257,28 @@ class Engine:
             scored = system.fit_and_score(study if system.dear else self.study, seed)
             unscored = int(np.isnan(scored.score[study.scored_positions()]).sum())
             assert not unscored, f"{name} left {unscored} rows unscored"
-            seconds = time.monotonic() - began
-            self._keep(name, system, seed, scored, times, seconds, fresh)
+            frozen = trunk.seconds - before
+            seconds = time.monotonic() - began - frozen
+            self._keep(name, system, seed, scored, times, (seconds, frozen), fresh)
         except UserError as error:
-            self.not_applicable[name] = str(error)
+            self.not_applicable[name] = self._kept_words(error)
             self.say(f"{name}: not applicable: {error}")
         except Exception as error:  # a rival's library may raise anything
             self.failed[name] = type(error).__name__
             self.say(f"{name} failed; the others go on\n{traceback.format_exc()}")
+
+    def _kept_words(self, error: UserError) -> str:
+        """What is said of a refusal in files that may be committed.
+
+        Code that reads tables quotes their values to whoever sits at the screen.
+        """
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        module = str(place.tb_frame.f_globals["__name__"]) if place else ""
+        if module.startswith(QUOTING):
+            return f"its table was refused by {module}; its words are not kept"
+        return str(error).replace(f"{Path(self.study.table.crm.path).parent}/", "")
 
     def _keep(
         self,
@@ -245,7 +287,7 @@ class Engine:
         seed: int,
         scored: Scored,
         times: np.ndarray,
-        seconds: float,
+        seconds: tuple[float, float],
         fresh: bool,
     ) -> None:
         rows = self.test["position"].to_numpy()
@@ -253,7 +295,8 @@ class Engine:
         block = self._block(seed, scored.score[rows], times[rows])
         made = {
             "seed": seed,
-            "seconds": round(seconds, 1),
+            "seconds": round(seconds[0], 1),
+            "frozen_seconds": round(seconds[1], 1),
             "logit": scored.logit,
             "chosen": scored.chosen,
             "validation": figures,
@@ -261,7 +304,7 @@ class Engine:
         }
         before = None if fresh else read_result(self.folder, name)
         record = self._record(name, system.title, system.reads, self._settings(system))
-        record |= {"llm": system.llm}
+        record |= {"llm": system.llm, "terms": system.terms}
         record["runs"] = [*(before.record["runs"] if before else []), made]
         blocks = [before.scores, block] if before else [block]
         write_result(self.folder, Result(name, pl.concat(blocks), record))
@@ -318,6 +361,14 @@ class Engine:
             "settings": settings,
             "git": self.git,
         }
+
+
+def _calibration(metrics: dict[str, Any], kept: Path) -> Calibration | None:
+    """Of a run's fine-tuned model; runs of before kept that of the model they chose alone."""
+    found = metrics.get("calibrations", {}).get("finetuned")
+    if found is not None:
+        return Calibration(**found)
+    return Calibration.load(kept) if metrics["selected"] == "finetuned" else None
 
 
 def _line(calibration: Calibration) -> list[float]:

@@ -148,6 +148,7 @@ def _pooled(parts: list[Measured]) -> Measured:
 def paired(measured: list[Measured], against: Measured, *, exact: bool = True) -> list[Paired]:
     """Every other system minus `against` in the primary figures, with Holm's correction.
 
+    A sampled system's average precision is too high, so it has no test: its p is NaN.
     `exact`: with DeLong's test beside the AUC; not of pooled origins.
     """
     found = [
@@ -156,10 +157,11 @@ def paired(measured: list[Measured], against: Measured, *, exact: bool = True) -
         if one is not against
         for figure in PRIMARY
     ]
-    order = sorted(range(len(found)), key=lambda k: found[k].p)
+    tested = [k for k in range(len(found)) if not np.isnan(found[k].p)]
+    order = sorted(tested, key=lambda k: found[k].p)
     corrected, highest = list(found), 0.0
     for rank, k in enumerate(order):
-        highest = max(highest, min(1.0, found[k].p * (len(found) - rank)))
+        highest = max(highest, min(1.0, found[k].p * (len(order) - rank)))
         corrected[k] = found[k]._replace(p=highest)
     return corrected
 
@@ -171,6 +173,7 @@ def _pair(one: Measured, against: Measured, figure: str, exact: bool) -> Paired:
     p = float(2 * norm.sf(abs(gap) / error)) if error > 0 else float(gap == 0)
     test = _delong(one.result, against.result) if exact and figure == "auc" else None
     sampled = one.sampled or against.sampled
+    p = float("nan") if sampled and figure == PRIMARY[0] else p
     return Paired(
         one.result.name, figure, gap, low, high, error, SEEN * error, p, test, sampled
     )

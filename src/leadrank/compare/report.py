@@ -1,6 +1,7 @@
 """comparison.json, comparison.md and the figures of a folder of results."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,11 @@ TERMS = (
     "All systems have the same split and inputs, and are tuned on validation alone; they score "
     "the same test rows, or a sample of them where the title says so. "
     "Systems with an LLM read the frozen trunk's vectors, computed once: they train heads, so "
-    "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Heads "
-    "have three rates, one chosen by average precision averaged over three seeds, and up to 20 "
-    "epochs on one schedule; this is more tuning than the others have, and by the figure that "
-    "decides. Probes choose penalties by cross-validation, LightGBM on vectors or heads among "
-    "eight settings, and the Yes/No answer is the LLM's as it comes, not tuned. Separate "
+    "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Separate "
     "heads share nothing but the trunk, so in hpro_paper and hpro_released_code pairs do not "
-    "reach the ranking here: only a LoRA run shows what they do. Systems without an LLM choose "
-    "among eight settings by log loss at the first seed (lambdarank: by average precision). "
-    "Seconds are what a system took here: work shared with an earlier one, such as the frozen "
-    "pass, is in the time of the one that came first."
+    "reach the ranking here: only a LoRA run shows what they do. Budgets are alike in size, "
+    "not in kind, and stand below the table: heads are chosen by average precision, the figure "
+    "that decides here, with nine fits; most others by log loss, with eight."
 )
 
 
@@ -45,13 +41,15 @@ def write_report(
     failed: dict[str, str],
     left_out: dict[str, str],
     draws: int = DRAWS,
+    level: int = 1,
     earlier: Sequence[Sequence[Result]] = (),
 ) -> Path:
     """Measures all results and writes the report; returns the path of comparison.md.
 
     `earlier`: results of earlier test windows, with which differences are averaged. Which
-    systems are missing, and why: `not_applicable`, `failed`, `left_out`. Raises UserError
-    where `against` is not among the results.
+    systems are missing, and why: `not_applicable`, `failed`, `left_out`. `level`: of the
+    page's title, for a page that becomes part of another. Raises UserError where
+    `against` is not among the results.
     """
     names = [result.name for result in results]
     if against not in names:
@@ -81,6 +79,7 @@ def write_report(
         not_averaged=not_averaged,
         origins=1 + len(earlier),
     )
+    page = re.sub("^#", "#" * level, page, flags=re.MULTILINE)
     (folder / "comparison.md").write_text(page, "utf-8")
     document = {
         "data": crm.name,

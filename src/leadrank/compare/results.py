@@ -49,8 +49,13 @@ class Result:
 
     @property
     def seconds(self) -> float:
-        """Of all seeds together."""
+        """Of all seeds together, without what the frozen trunk took."""
         return sum(run["seconds"] or 0.0 for run in self.record["runs"])
+
+    @property
+    def frozen_seconds(self) -> float:
+        """What the frozen trunk took before this system could read it; others read it then."""
+        return sum(run.get("frozen_seconds", 0.0) for run in self.record["runs"])
 
     @property
     def num_scored(self) -> int:

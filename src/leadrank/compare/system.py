@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from leadrank.compare.study import Scored, Study
 
+EIGHT = "one of eight settings by log loss on validation, chosen at the first seed"
+UNTUNED = "nothing is tuned"
+
 
 @dataclass(frozen=True)
 class System:
@@ -20,6 +23,7 @@ class System:
         dear: whether scoring a row takes so long that large parts are sampled for it
             (`compare.two_phase`). Which rows it is asked for depends on outcomes then, so it
             must learn nothing from that.
+        terms: how it was tuned, for the reader of a table; of EIGHT where it says nothing.
         settings: (study) -> what decides its scores beside the constants of its code and the
             study's own terms, which `compare.deciding` finds by itself.
     """
@@ -30,4 +34,5 @@ class System:
     seeds: int = 1
     llm: bool = False
     dear: bool = False
+    terms: str = EIGHT
     settings: Callable[[Study], dict[str, Any]] | None = None

@@ -51,6 +51,8 @@ def markdown(
     lines = [
         *head,
         *_section("Ranking, as the paper's benchmark", _ranking(ordered)),
+        _seconds(ordered),
+        *_section("How each was tuned", _terms(ordered)),
         *_section(f"Against {title[against]}, on the same leads", _paired(pairs, title)),
         _power(pairs),
         *_section(f"Averaged over {origins} test windows", _paired(over_origins, title)),
@@ -114,10 +116,29 @@ def _ranked(one: Measured) -> list[str]:
     return [_titled(one), record["reads"], *cells, paper, *runs]
 
 
+def _seconds(ordered: list[Measured]) -> str:
+    frozen = sum(one.result.frozen_seconds for one in ordered)
+    return (
+        "Seconds: of all seeds, tuning with them, on the machine that ran them. The LLM's pass "
+        f"over the prompts is not in them: {frozen:,.0f} s for all systems that read its "
+        "vectors, next to nothing where an earlier command had kept it. A run's are those of "
+        "its training, that pass with them; LightGBM stacked on HPRO finds HPRO's heads fitted "
+        "where both were run by one command."
+    )
+
+
+def _terms(ordered: list[Measured]) -> list[str]:
+    """A line for each way to tune, with the systems that were tuned so."""
+    titles: dict[str, list[str]] = {}
+    for one in ordered:
+        titles.setdefault(one.result.record["terms"], []).append(one.result.record["title"])
+    return [f"- {', '.join(names)}: {terms}." for terms, names in titles.items()]
+
+
 def _titled(one: Measured) -> str:
-    """The title, and how many rows were scored where they were sampled."""
+    """The title; where rows were sampled, how many, and that its AP is biased."""
     title, scored = one.result.record["title"], one.result.num_scored
-    return f"{title} ({scored:,} rows sampled)" if one.sampled else title
+    return f"{title} ({scored:,} rows sampled, AP too high)" if one.sampled else title
 
 
 def _value(one: Measured, name: str) -> str:
@@ -152,22 +173,29 @@ def _paired(pairs: Sequence[Paired], title: Mapping[str, str]) -> list[str]:
 
 
 def _difference(pair: Paired) -> str:
-    star = "*" if pair.p < 0.05 else ""
+    star = "*" if pair.p < 0.05 else ""  # NaN, where there is no test, is none
     return f"{pair.difference:+.3f}{star} ({pair.low:+.3f} to {pair.high:+.3f})"
 
 
-def _verdict(pair: Paired) -> str:
-    if pair.low > 0:
+def verdict(low: float | None, high: float | None) -> str:
+    """What an interval of a difference says; one that is not defined says nothing."""
+    if low is not None and low > 0:
         return "better"
-    if pair.high < 0:
+    if high is not None and high < 0:
         return "worse"
-    return f"cannot tell below {pair.seen:.3f}"
+    return "cannot tell"
+
+
+def _verdict(pair: Paired) -> str:
+    said = verdict(pair.low, pair.high)
+    return f"{said} below {pair.seen:.3f}" if said == "cannot tell" else said
 
 
 def _power(pairs: Sequence[Paired]) -> str:
+    tests = sum(not math.isnan(pair.p) for pair in pairs)
     return (
-        f"Differences with 95 % intervals by paired bootstrap over leads. Of {len(pairs)} such "
-        f"tests without any true difference about {len(pairs) / 20:.0f} would leave 0 outside "
+        f"Differences with 95 % intervals by paired bootstrap over leads. Of {tests} such "
+        f"tests without any true difference about {tests / 20:.1f} would leave 0 outside "
         "their interval; * holds after Holm's correction over all of them at 5 %. Could have "
         f"seen: {SEEN:.1f} standard errors, the smallest true difference that this test would "
         "have found four times in five. The verdict is by average precision; by AUC where rows "

@@ -4,6 +4,7 @@ Out-of-fold studies have fewer rows in their parts but the same prompts, so they
 what was computed for all rows; nothing in it was learned from an outcome.
 """
 
+import time
 from typing import Any
 
 import torch
@@ -24,12 +25,15 @@ class Trunk:
 
     def __init__(self, data: LeadDataModule) -> None:
         self.data = data
+        #: Spent on passes so far; little where another process had kept them on disk.
+        self.seconds = 0.0
         self._read: dict[str, tuple[TokenStore, Frozen]] = {}
 
     def read(self, like: Any, encoder: EncoderSettings) -> tuple[TokenStore, Frozen]:
         """The prompts of the data module `like`, and what the encoder's trunk makes of them."""
         key = repr((like.prompt, like.preference.maturity, encoder))
         if key not in self._read:
+            began = time.monotonic()
             data = data_over(like, self.data.table)
             device = "cuda" if torch.cuda.is_available() else "cpu"
             frozen = compute_frozen(
@@ -39,4 +43,5 @@ class Trunk:
                 max_tokens=data.scoring_tokens,
             )
             self._read[key] = data.tokens, frozen
+            self.seconds += time.monotonic() - began
         return self._read[key]

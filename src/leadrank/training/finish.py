@@ -5,7 +5,7 @@ Choices read validation only; the test part is scored after they are made.
 
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,8 @@ def _metrics(
         "validation_by_model": {
             name: _measure(data, validation, score)[CHOSEN_BY] for name, score in scores.items()
         },
+        # Of each model, for who compares the one that was not kept.
+        "calibrations": {name: asdict(line) for name, line in calibrations.items()},
         "prompts": str(data.tokens.cuts),
         "seconds": {"train": round(trained.seconds, 1)},
     }

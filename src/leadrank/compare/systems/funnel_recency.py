@@ -8,7 +8,7 @@ import numpy as np
 
 from leadrank.compare.snapshot_stage import days_since_contact, stage_at_snapshot
 from leadrank.compare.study import Scored, Study
-from leadrank.compare.system import System
+from leadrank.compare.system import UNTUNED, System
 from leadrank.compare.tuning import outcomes, scored
 from leadrank.errors import UserError
 
@@ -34,4 +34,4 @@ def fit_and_score(study: Study, seed: int) -> Scored:
     return scored(known, score, {"ranks by": used}, logit=False)
 
 
-SYSTEM = System("funnel + recency rule", fit_and_score, reads="fields")
+SYSTEM = System("funnel + recency rule", fit_and_score, reads="fields", terms=UNTUNED)

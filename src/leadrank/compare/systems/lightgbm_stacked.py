@@ -12,7 +12,7 @@ from leadrank.compare.inputs import beside
 from leadrank.compare.out_of_fold import Floats, out_of_fold
 from leadrank.compare.presets import settings_of
 from leadrank.compare.study import Scored, Study
-from leadrank.compare.system import System
+from leadrank.compare.system import EIGHT, System
 from leadrank.compare.trees import TREES, boosted
 from leadrank.compare.tuning import TUNING_SEED, Configuration, outcomes, tuned
 
@@ -55,5 +55,6 @@ SYSTEM = System(
     reads="both",
     seeds=5,
     llm=True,
+    terms=f"{EIGHT}, on the score of HPRO's head, which is tuned as HPRO is",
     settings=settings,
 )

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from leadrank.compare.study import Scored, Study
-from leadrank.compare.system import System
+from leadrank.compare.system import UNTUNED, System
 from leadrank.compare.tuning import outcomes, scored
 from leadrank.funnel import CrmFile
 from leadrank.model.encoder import LeadEncoder
@@ -80,4 +80,6 @@ def _answers(encoder: LeadEncoder, store: TokenStore, yes: int, no: int) -> NDAr
     return odds
 
 
-SYSTEM = System("LLM asked Yes or No", fit_and_score, reads="both", llm=True, dear=True)
+SYSTEM = System(
+    "LLM asked Yes or No", fit_and_score, reads="both", llm=True, dear=True, terms=UNTUNED
+)

@@ -11,6 +11,7 @@ from leadrank.compare.system import System
 
 #: Whose sampler, prompt and inputs it has.
 PRESET = "pointwise"
+TERMS = "penalties by cross-validation over the training leads"
 
 
 def fit_and_score(study: Study, seed: int) -> Scored:
@@ -33,5 +34,10 @@ def settings(study: Study) -> dict[str, Any]:
 
 
 SYSTEM = System(
-    "Linear probe of the frozen LLM", fit_and_score, reads="both", llm=True, settings=settings
+    "Linear probe of the frozen LLM",
+    fit_and_score,
+    reads="both",
+    llm=True,
+    terms=TERMS,
+    settings=settings,
 )

@@ -27,5 +27,6 @@ SYSTEM = System(
     fit_and_score,
     reads="both",
     llm=True,
+    terms=probe.TERMS,
     settings=settings,
 )
