@@ -19,22 +19,22 @@ from leadrank.training.rows import PairedRows
 from leadrank.training.sampler import SamplerSettings, StageSampler
 
 EPOCHS = 3
-#: Settings that leave most of the batches to length.
-BY_LENGTH: dict[str, Any] = {"stage_balance": 0.25, "length_jitter": 0.02}
+#: Settings that deal all stages evenly, whatever their lengths.
+EVENLY: dict[str, Any] = {"stage_balance": 1.0, "length_jitter": 0.1}
 
 
 def padding(leads: Leads, sizes: Sizes) -> list[Figure]:
     """Share of padding in training batches and in scoring batches."""
     length = leads.data.rows.length[leads.data.positions("train")]
-    by_length = replace(leads.data.sampler, **BY_LENGTH)
+    evenly = replace(leads.data.sampler, **EVENLY)
     stages = share_of_padding(length, _epochs(leads, leads.data.sampler))
-    mixed = share_of_padding(length, _epochs(leads, by_length))
+    even = share_of_padding(length, _epochs(leads, evenly))
     scored = share_of_padding(length, scoring_batches(length, max_tokens=1024))
     most = 100 * (1 - length.mean() / sizes.tokens)
     n = len(length)
     return [
         Figure("padding, stage-aware batches", stages, "%", n, 5.0, "most"),
-        Figure("  stage_balance 0.25, length_jitter 0.02", mixed, "%", n, 5.0, "most"),
+        Figure("  stage_balance 1, length_jitter 0.1", even, "%", n),
         Figure("  scoring batches", scored, "%", n, 5.0, "most"),
         Figure("  if all were padded to the most", most, "%", n),
     ]

@@ -143,10 +143,12 @@ def scoring_batches(
     Every row is in one batch of one rank; longest first, so that memory runs out at once or
     never. A single row may be longer than `max_tokens`.
     """
-    order = np.argsort(-length, kind="stable")
+    sorted_by_digits = torch.from_numpy(np.asarray(length, np.int32))
+    order = sorted_by_digits.argsort(descending=True, stable=True).numpy()
+    tokens = length[order].tolist()
     batches, start = [], 0
     while start < len(order):
-        count = max(1, max_tokens // max(1, int(length[order[start]])))
+        count = max(1, max_tokens // max(1, tokens[start]))
         batches.append(order[start : start + count])
         start += count
     return batches[rank::world_size]
