@@ -1,4 +1,4 @@
-"""Calls in the truth: how often they come, and what one today adds to an order's chance."""
+"""What the hidden state says of a lead today: the chance of an order, and what a call adds."""
 
 from typing import TYPE_CHECKING
 
@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadrank.world import laws
+from leadrank.world.call_rates import CallRates
 from leadrank.world.morning import Morning
-from leadrank.world.people import People
-from leadrank.world.settings import HORIZON_DAYS
 from leadrank.world.truth import order_probability
 
 if TYPE_CHECKING:
@@ -16,42 +15,26 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-USUAL_CALL_RATE = 0.04  # conversations a day with an open lead
-
-
-def observed_call_rate(
-    people: People, lead: NDArray, day: NDArray, talks: dict[str, NDArray], days: int
-) -> Floats:
-    """Conversations a day in the 30 days after each row, by cell of age and waiting time.
-
-    Args:
-        people: for the leads' arrival and reach.
-        lead: of each row [n].
-        day: of each row [n].
-        talks: the conversations' `lead` and `day`.
-        days: the world's length; rows without their 30 days are not counted.
-    """
-    span = 1 << 12
-    key = np.sort(talks["lead"].astype(np.int64) * span + talks["day"] + span // 2)
-    at = lead.astype(np.int64) * span + day + span // 2
-    before = np.searchsorted(key, at)
-    after = np.searchsorted(key, at + HORIZON_DAYS) - before
-    last = key[np.maximum(before - 1, 0)]
-    since = np.where((before > 0) & (last // span == lead), at - last, 99)
-    age = np.digitize(day - people.arrival[lead], [1, 4, 10, 25, 50])
-    cell = age * 6 + np.digitize(since, [2, 5, 10, 20, 99])
-    seen = day <= days - HORIZON_DAYS
-    count = np.bincount(cell[seen], minlength=36)
-    mean = np.bincount(cell[seen], after[seen], minlength=36) / np.maximum(count, 1)
-    reach = people.reach[lead] / people.reach.mean()
-    return (mean[cell] / HORIZON_DAYS * reach).astype(np.float32)
+WEEK = 7
 
 
 def probability_today(world: "Dealership", lead: NDArray) -> Floats:
-    """Chance of an order within the horizon of leads on the present morning."""
+    """Chance of an order within the horizon of leads on the present morning.
+
+    The reps' attempts of the last seven days are shared evenly among the leads open today: a
+    forecast that does not know whom the policy in charge prefers.
+    """
     morning = Morning.now(world, lead)
-    rate = USUAL_CALL_RATE * 2 * morning.reach
-    return order_probability(world.settings, morning, rate)
+    rate = _attempts_a_day(world) * morning.reach
+    return order_probability(world.settings, morning, CallRates.even(world.settings, rate))
+
+
+def _attempts_a_day(world: "Dealership") -> np.float32:
+    """Attempts a day with an open lead, over the last week; 0 before the first day."""
+    recent = np.count_nonzero(world.log.read("calls")["day"] >= world.day - WEEK)
+    days = min(WEEK, world.day + world.settings.warm_up)
+    open_leads = len(world.open_leads())
+    return np.float32(recent / max(days * open_leads, 1))
 
 
 def call_effect(world: "Dealership", lead: NDArray) -> Floats:

@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from leadrank.world.call_value import observed_call_rate
+from leadrank.world.call_rates import counted_rates
 from leadrank.world.columns import crm_rows, customer_ids, times
 from leadrank.world.crm import LATER_FIELDS, crm_text
 from leadrank.world.dealership import Dealership
@@ -209,11 +209,9 @@ def _notes(world: Dealership, log: Columns, texts: tuple[str, ...], k: int) -> p
 def _truth(world: Dealership) -> pl.DataFrame:
     """The true probability of each row, and the hidden traits behind it."""
     rows = world.log.read("rows")
-    calls, people, lead = world.log.read("calls"), world.people, rows["lead"]
-    connected = calls["connected"].astype(bool)
-    talks = {name: calls[name][connected] for name in ("lead", "day")}
-    rate = observed_call_rate(people, lead, rows["day"], talks, world.day)
-    probability = order_probability(world.settings, Morning.of(world, rows), rate)
+    people, lead = world.people, rows["lead"]
+    morning, rates = Morning.of(world, rows), counted_rates(world, rows)
+    probability = order_probability(world.settings, morning, rates)
     eight = np.full(len(lead), SNAPSHOT_HOUR * 3600)
     return pl.DataFrame(
         {"customer_account_id": customer_ids(lead), "ppl_dt": times(rows["day"], eight)}

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from leadrank.world import laws
+from leadrank.world.settings import WorldSettings
+
 if TYPE_CHECKING:
     from leadrank.world.dealership import Dealership
 
@@ -59,6 +62,17 @@ class Morning:
                 },
             },
         )  # fmt: skip
+
+    def eta(self, settings: WorldSettings) -> Floats:
+        """Log-odds of an order that day [n] less their base and the season."""
+        return (
+            self.fixed
+            + laws.RIVAL_EFFECT[self.rival]
+            + laws.HOUSE_EFFECT[self.household]
+            + laws.timing(self.due - self.day)
+            + self.momentum
+            + np.float32(settings.drive_effect) * self.driven
+        )
 
     def __getitem__(self, rows: slice) -> "Morning":
         return Morning(**{name: values[rows] for name, values in vars(self).items()})
