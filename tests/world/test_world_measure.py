@@ -88,23 +88,17 @@ def rows(folder) -> pl.DataFrame:
     return found.with_columns(label=likely.cast(pl.Int8))
 
 
-def test_shuffling_the_texts_removes_what_they_add(rows, folder):
+def test_shuffled_texts_say_nothing(rows, folder):
     half = rows[LEAD].str.slice(-1).cast(int) % 2 == 0
     known, asked = rows.filter(half), rows.filter(~half)
-    columns = [column_features(each).drop(OWN_CODES) for each in (known, asked)]
 
-    def auc(more: list[pl.DataFrame]) -> float:
-        trees = fit_trees(columns[0].hstack(more[0]), known["label"], known[LEAD], ((15, 50),))
-        return float(roc_auc_score(asked["label"], trees(columns[1].hstack(more[1]))))
-
-    def heard(*, shuffled: bool) -> float:
+    def auc(*, shuffled: bool) -> float:
         words = Words(known, folder, shuffled=shuffled)
-        return auc([words.own, words.scores(asked, folder)])
+        return float(roc_auc_score(asked["label"], words.scores(asked, folder)["words"]))
 
-    only = auc([pl.DataFrame(), pl.DataFrame()])
-    said, mixed = heard(shuffled=False), heard(shuffled=True)
-    assert said > only + 0.004, (only, said, mixed)
-    assert mixed < only + 0.002, (only, said, mixed)
+    said, mixed = auc(shuffled=False), auc(shuffled=True)
+    # 2,600 rows, a fifth positive: the standard error of an AUC of .5 is .014.
+    assert said > 0.6 > 0.55 > mixed > 0.45, (said, mixed)
 
 
 def test_the_kept_reader_was_taught_by_a_world_of_these_laws():
@@ -146,7 +140,7 @@ def test_the_table_shows_each_world_and_the_mean():
 
 
 def test_worlds_are_measured_and_used_again(tmp_path, capsys):
-    words = ["world", "--measure", "--leads", "500", "--days", "60", "--out", str(tmp_path)]
+    words = ["world", "--measure", "--leads", "2000", "--days", "60", "--out", str(tmp_path)]
     assert main(words) == 0
     said = capsys.readouterr().out
     for system in ("columns and words", "oracle_reader", "oracle_world", "shuffled facts"):

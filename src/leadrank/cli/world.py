@@ -7,7 +7,7 @@ from leadrank.errors import UserError
 from leadrank.world.settings import HORIZON_DAYS, WorldSettings
 
 #: Smaller worlds have too few orders to learn from.
-FEWEST, SHORTEST = 500, 60
+FEWEST, SHORTEST = 2000, 60
 #: Further ones would share their calls' chance (`draws.call_key`).
 MOST_LEADS, LARGEST_SEED = 1 << 20, 1 << 15
 

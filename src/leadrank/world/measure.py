@@ -28,7 +28,7 @@ from leadrank.world.oracles import (
 from leadrank.world.settings import WorldSettings
 from leadrank.world.trees import GRID, Grid, Scores, Trees, fit_trees
 from leadrank.world.words import Words
-from leadrank.world.yardsticks import write_reader
+from leadrank.world.yardsticks import true_probability, write_reader
 
 LEARN_SEED, LEARN_TIMES = 1000, 6
 TEST_WORLDS = 3
@@ -105,7 +105,7 @@ def _scores(
     yield f"oracle_reader, {every.height:,}", _ranked(trees, _joined(asked, stated))
     yield (
         "oracle_world",
-        [_truth(each, folder) for each, folder in zip(rows, tests, strict=True)],
+        [true_probability(each, folder) for each, folder in zip(rows, tests, strict=True)],
     )
     words = Words(known, learn, shuffled=True)
     heard = [words.scores(each, folder) for each, folder in zip(rows, tests, strict=True)]
@@ -130,14 +130,6 @@ def _ranked(trees: Trees, asked: list[pl.DataFrame]) -> list[Scores]:
 
 def _joined(left: list[pl.DataFrame], right: list[pl.DataFrame]) -> list[pl.DataFrame]:
     return [one.hstack(other) for one, other in zip(left, right, strict=True)]
-
-
-def _truth(rows: pl.DataFrame, folder: Path) -> Scores:
-    """The true probability of each row."""
-    truth = pl.read_parquet(folder / "truth" / "probability.parquet")
-    keys = [LEAD, "ppl_dt"]
-    joined = rows.select(keys).join(truth, on=keys, how="left", maintain_order="left")
-    return joined["probability"].cast(pl.Float64).to_numpy()
 
 
 def table(found: pl.DataFrame) -> str:

@@ -16,7 +16,7 @@ import polars as pl
 from leadrank.world.export import make_world
 from leadrank.world.oracles import LEAD, reader_features
 from leadrank.world.settings import WorldSettings
-from leadrank.world.trees import Trees
+from leadrank.world.trees import Scores, Trees
 
 KEPT = Path(__file__).parent / "reader.json"
 NAMES = ("oracle_reader", "oracle_world")
@@ -31,10 +31,18 @@ def yardsticks(folder: Path) -> pl.DataFrame:
     """
     rows = pl.read_parquet(folder / "leads.parquet").unique([LEAD, "ppl_dt"])
     reader = load_reader()(reader_features(rows, folder))
+    return rows.select(
+        LEAD, "ppl_dt", oracle_reader=pl.Series(reader),
+        oracle_world=pl.Series(true_probability(rows, folder)),
+    )  # fmt: skip
+
+
+def true_probability(rows: pl.DataFrame, folder: Path) -> Scores:
+    """The true probability [n] of an order within the horizon of each row of a world."""
     truth = pl.read_parquet(folder / "truth" / "probability.parquet")
-    truth = truth.select(LEAD, "ppl_dt", oracle_world=pl.col("probability").cast(pl.Float64))
-    known = rows.select(LEAD, "ppl_dt", oracle_reader=pl.Series(reader))
-    return known.join(truth, on=[LEAD, "ppl_dt"], how="left")
+    keys = [LEAD, "ppl_dt"]
+    joined = rows.select(keys).join(truth, on=keys, how="left", maintain_order="left")
+    return joined["probability"].cast(pl.Float64).to_numpy()
 
 
 def load_reader(path: Path = KEPT) -> Trees:
