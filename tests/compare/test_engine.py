@@ -128,13 +128,26 @@ def test_a_result_of_other_settings_that_was_not_asked_for_is_left_out_by_name(
     assert "made on other data" in engine.left_out["other"]
 
 
-def test_a_results_files_hold_no_lead(engine_of, tmp_path):
+#: One system of each kind of code that chooses something.
+KINDS = ("scorecard", "lightgbm", "logistic", "lambdarank", "tfidf_logistic", "probe")
+
+
+def test_no_kind_of_system_keeps_a_value_of_the_table(engine_of, small_crm, tmp_path):
+    """Levels, words, numbers and ids are marks that nothing else has."""
+    rows = small_crm.rows()
+    for row in rows:
+        row["channel"] += "Blum"
+        row["message"] += " Zwiebelkuchen"
+        row["visits"] = str(int(row["visits"]) + 71935)
+    small_crm.write(rows)
     engine = engine_of()
-    engine.run({"visits": system()})
-    table = pl.read_parquet(tmp_path / "out" / "visits.parquet")
-    assert dict(table.schema) == KEPT
-    record = (tmp_path / "out" / "visits.json").read_text("utf-8")
-    assert not any(lead in record for lead in engine.test["lead_id"])
+    engine.run(load_systems(KINDS))
+    assert engine.failed == engine.not_applicable == {}
+    marks = ["Blum", "wiebelkuchen", "7193", "7194", *engine.test["lead_id"]]
+    for name in KINDS:
+        assert dict(pl.read_parquet(tmp_path / "out" / f"{name}.parquet").schema) == KEPT
+        record = (tmp_path / "out" / f"{name}.json").read_text("utf-8")
+        assert not any(mark in json.dumps(json.loads(record)["runs"]) for mark in marks), name
 
 
 def test_a_system_that_fails_or_does_not_apply_does_not_stop_the_others(engine_of):

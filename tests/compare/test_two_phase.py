@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import torch
 from compared import result, system
+from scipy.stats import norm
 
 from leadrank.compare.engine import Engine
 from leadrank.compare.measure import measure, paired
@@ -79,15 +80,32 @@ def test_intervals_of_sampled_scores_cover_the_figures_of_all_leads():
     assert (covered >= 49).all(), covered
 
 
-def test_a_sampled_system_is_paired_with_one_that_scored_everything():
+def test_where_each_row_stands_for_28_average_precision_is_too_high_and_auc_is_not():
+    """What the page says of sampled systems, and why AUC judges them: means of 60 samples."""
+    label, cheap, dear = leads(20_000, seed=5, rate=0.014)
+    whole = both(label, dear, torch.ones(len(label), dtype=torch.float64))
+    samples = [two_phase(label, [cheap], rest=670, seed=s) for s in range(60)]
+    assert 27 < max(samples[0]) < 29
+    found = both(label, dear, torch.from_numpy(np.stack(samples)))
+    excess, error = found.mean(0) / whole - 1, found.std(0) / whole / 60**0.5
+    assert abs(excess[0]) < 3 * error[0] < 0.01, (excess, error)
+    assert excess[1] > 0.05 > 3 * error[1], (excess, error)
+
+
+def test_a_sampled_system_has_no_test_of_its_average_precision():
     label, cheap, dear = leads(1500, seed=3)
     times = two_phase(label, [cheap], rest=200)
     reference = measured(label, cheap, name="cheap", draws=200)
-    pair = paired([measured(label, dear, times, draws=200)], reference)
+    found = paired([measured(label, dear, times, draws=200)], reference)
     whole = paired([measured(label, dear, draws=200)], reference)
-    for sampled, full in zip(pair, whole, strict=True):
-        assert abs(sampled.difference - full.difference) < 3 * sampled.error
-        assert full.error < sampled.error < 2 * full.error
+    precision, area = found
+    assert precision.figure == "average_precision"
+    assert np.isnan(precision.p)
+    # Holm's correction is then over the one test that is left; of full scores over both.
+    gap = abs(area.difference) / area.error
+    assert area.p == pytest.approx(2 * norm.sf(gap))
+    assert not any(np.isnan(one.p) for one in whole)
+    assert whole[1].error < area.error < 2 * whole[1].error
 
 
 def test_a_sampled_system_is_judged_by_auc_and_says_how_many_rows_it_scored():

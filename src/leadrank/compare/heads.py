@@ -105,7 +105,7 @@ def _prepare(study: Study, preset: Preset) -> Ready:
     fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
     read = fields if head.fields else fields[:, :0]
     inputs = frozen.vectors(), read, ngrams if head.wide else ngrams[:, :0]
-    probe = fit_on_train(data, *inputs)
+    probe = fit_on_train(data, *inputs, funnel=head.start == "funnel_probe")
     if probe.ngram_weight.any():
         wide = WideBranch(data.ngrams, probe.ngram_weight)
         data.rows.wide = torch.from_numpy(wide.score(data.table.rows))

@@ -83,6 +83,7 @@ def write_report(
     (folder / "comparison.md").write_text(page, "utf-8")
     document = {
         "data": crm.name,
+        "test": _test(reference.result),
         "against": against,
         "command": command,
         "draws": draws,
@@ -115,14 +116,23 @@ def _over_origins(
     return [] if reference is None else paired(shared, reference, exact=False)
 
 
+def _test(result: Result) -> dict[str, Any]:
+    """How many rows, leads and orders the test part has, and its weighted order rate."""
+    scores = result.scores.filter(pl.col("seed") == result.seeds[0])
+    rate = float(np.average(scores["label"], weights=scores["weight"]))
+    counts = {"rows": scores.height, "leads": scores["lead_id"].n_unique()}
+    return {**counts, "orders": int(scores["label"].sum()), "order_rate": rate}
+
+
 def _head(crm: CrmFile, reference: Measured, command: str, draws: int) -> list[str]:
-    scores = reference.result.scores.filter(pl.col("seed") == reference.result.seeds[0])
-    rows, orders = scores.height, int(scores["label"].sum())
+    test = _test(reference.result)
     return [
         f"# {crm.name}: every system on the same leads",
         "",
-        f"{rows:,} test rows of {scores['lead_id'].n_unique():,} leads, {orders:,} of them "
-        f"with the final stage {crm.stage_names[-1]!r}. In brackets: 95 % intervals by "
+        f"{test['rows']:,} test rows of {test['leads']:,} leads, {test['orders']:,} of them "
+        f"with the final stage {crm.stage_names[-1]!r}: an order rate of "
+        f"{test['order_rate']:.1%}, by weight, which is the average precision of a ranking by "
+        f"chance. In brackets: 95 % intervals by "
         f"bootstrap over leads, {draws:,} draws, and the standard deviation over seeds.",
         "",
         TERMS,

@@ -51,7 +51,7 @@ def markdown(
     lines = [
         *head,
         *_section("Ranking, as the paper's benchmark", _ranking(ordered)),
-        _seconds(ordered),
+        *_seconds(ordered),
         *_section("How each was tuned", _terms(ordered)),
         *_section(f"Against {title[against]}, on the same leads", _paired(pairs, title)),
         _power(pairs),
@@ -116,15 +116,18 @@ def _ranked(one: Measured) -> list[str]:
     return [_titled(one), record["reads"], *cells, paper, *runs]
 
 
-def _seconds(ordered: list[Measured]) -> str:
+def _seconds(ordered: list[Measured]) -> list[str]:
+    said = "Seconds: of all seeds, tuning with them, on the machine that ran them."
+    if not any(one.result.record["llm"] for one in ordered):
+        return [said]
     frozen = sum(one.result.frozen_seconds for one in ordered)
-    return (
-        "Seconds: of all seeds, tuning with them, on the machine that ran them. The LLM's pass "
-        f"over the prompts is not in them: {frozen:,.0f} s for all systems that read its "
-        "vectors, next to nothing where an earlier command had kept it. A run's are those of "
-        "its training, that pass with them; LightGBM stacked on HPRO finds HPRO's heads fitted "
-        "where both were run by one command."
-    )
+    return [
+        f"{said} The LLM's pass over the prompts is not in them: {frozen:,.0f} s for all "
+        "systems that read its vectors, next to nothing where an earlier command had kept it. "
+        "A run's are those of its training, that pass with them. What one system leaves for "
+        "another in the same command is paid by the first: a head's probe, HPRO's heads for "
+        "LightGBM stacked on them."
+    ]
 
 
 def _terms(ordered: list[Measured]) -> list[str]:
@@ -132,7 +135,7 @@ def _terms(ordered: list[Measured]) -> list[str]:
     titles: dict[str, list[str]] = {}
     for one in ordered:
         titles.setdefault(one.result.record["terms"], []).append(one.result.record["title"])
-    return [f"- {', '.join(names)}: {terms}." for terms, names in titles.items()]
+    return [f"- {'; '.join(names)}: {terms}." for terms, names in titles.items()]
 
 
 def _titled(one: Measured) -> str:

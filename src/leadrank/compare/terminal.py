@@ -15,7 +15,17 @@ HEADS = {"average_precision": "average precision", "auc": "AUC"}
 
 def summary(document: Mapping[str, Any]) -> str:
     """The primary figures of each system and its differences, no line longer than WIDTH."""
-    lines = ["", _line("system", *(HEADS[name] for name in PRIMARY))]
+    test = document["test"]
+    said = (
+        f"{document['data']}: {test['rows']:,} test rows, {test['orders']:,} orders; a ranking "
+        f"by chance has AUC 0.5 and average precision {test['order_rate']:.3f}"
+    )
+    lines = [
+        "",
+        *textwrap.wrap(said, WIDTH),
+        "",
+        _line("system", *(HEADS[name] for name in PRIMARY)),
+    ]
     figures = {(row["system"], row["metric"]): row for row in document["rows"]}
     for name in dict.fromkeys(row["system"] for row in document["rows"]):
         lines.append(_line(name, *(_value(figures[name, one]) for one in PRIMARY)))

@@ -31,6 +31,11 @@ def fit_and_score(study: Study, seed: int) -> Scored:
     if days is not None:
         score += 1 / (1 + np.maximum(days, 0))
         used.append("days since the last contact")
+    if np.ptp(score[known.asked]) == 0:
+        raise UserError(
+            f"{study.table.crm.path}: all rows are alike in the stage reached by the snapshot "
+            "and the time of a last contact, so the rule ranks nothing"
+        )
     return scored(known, score, {"ranks by": used}, logit=False)
 
 
