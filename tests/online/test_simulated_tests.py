@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leadrank.cli.abtest_policies import NAMED
+from leadrank.cli.abtest_policies import policy_of
 from leadrank.cli.abtest_simulate import run_both
 from leadrank.online import Potential, assign
 from leadrank.world.day_view import DayView, Policy
@@ -20,27 +20,29 @@ def opened(policy: Policy = recency) -> Dealership:
     return world.run(10, policy)
 
 
-def mixed_orders(start: Dealership, both: Potential, policy: Policy) -> NDArray:
+def mixed_orders(world: Dealership, both: Potential, policy: Policy) -> NDArray:
     """Orders by rep and day of 40 days of one world under a policy for all."""
-    orders = copy.deepcopy(start).run(40, policy).log.read("orders")
-    here = orders["day"] >= start.day
+    start = world.day
+    orders = world.run(40, policy).log.read("orders")
+    here = orders["day"] >= start
     table = np.zeros((len(both.unit), 40))
-    np.add.at(table, (orders["rep"][here], orders["day"][here] - start.day), 1)
+    np.add.at(table, (orders["rep"][here], orders["day"][here] - start), 1)
     return table
 
 
-@pytest.mark.parametrize("name", ["scorecard", "shuffled", "longest_waiting"])
+@pytest.mark.parametrize("name", ["scorecard", "shuffled", "longest_waiting", "true_effect"])
 def test_a_test_of_two_worlds_is_the_test_that_one_world_would_have_run(name: str) -> None:
     """Lots are each lead's own, so nobody's orders depend on other reps' policy."""
     world = opened()
-    start = copy.deepcopy(world)
+    mixed = copy.deepcopy(world)
     both, _ = run_both(world, recency, name, unit="rep", days=40)
     treated = assign(both.unit, both.stratum, salt="x")
+    treatment = policy_of(name, mixed, base=None)
 
     def policy(view: DayView) -> NDArray:
-        return np.where(treated[view.rep], NAMED[name](view), recency(view))
+        return np.where(treated[view.rep], treatment(view), recency(view))
 
-    found = mixed_orders(start, both, policy)
+    found = mixed_orders(mixed, both, policy)
     np.testing.assert_array_equal(both.observed(treated).orders, found)
     assert (both.control != both.treatment).any()
 
