@@ -292,6 +292,17 @@ def test_a_record_without_its_scores_does_not_count(engine_of, tmp_path):
     assert read_result(tmp_path / "out", "visits") is None
 
 
+def test_a_record_of_another_version_is_named(engine_of, tmp_path):
+    engine = engine_of()
+    engine.run({"visits": system()})
+    file = tmp_path / "out" / "visits.json"
+    record = json.loads(file.read_text("utf-8"))
+    del record["terms"]
+    file.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(UserError, match=r"visits\.json: not a result of this version"):
+        engine.results()
+
+
 def test_systems_are_the_modules_of_their_folder_and_each_says_what_it_is():
     names = system_names()
     presets = {"pointwise", "asllr", "hpro", "hpro_paper", "hpro_released_code", "corn"}

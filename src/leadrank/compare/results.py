@@ -87,7 +87,7 @@ def read_result(folder: Path, name: str) -> Result | None:
         return None
     try:
         record = json.loads(files[0].read_text("utf-8"))
-        seeds = [run["seed"] for run in record["runs"]]
+        seeds, _ = [run["seed"] for run in record["runs"]], record["terms"]
         scores = pl.read_parquet(files[1]).select(pl.col(n).cast(k) for n, k in KEPT.items())
     except (KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise UserError(
