@@ -136,7 +136,9 @@ def test_cells_start_as_the_probe_repeat_and_go_on_where_they_stopped(
     start = fit.fit_trial(have, TRIALS["paper"], seed=0, rate=1e-2, epochs=0)
     rows = have.data.positions("test")
     inputs = (have.data.rows.frozen.vectors(), have.data.rows.fields.numpy())
-    probe = have.probe.score(*inputs, have.data.ngrams.encode(have.data.table.rows))[rows]
+    probe = have.started("probe").probe.score(
+        *inputs, have.data.ngrams.encode(have.data.table.rows)
+    )[rows]
     np.testing.assert_allclose(start.score, probe, atol=1e-4)
 
 

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from leadrank.model import probe as probe_module
 from leadrank.model.crosses import NO_CROSSES
-from leadrank.model.probe import _fit, _folds, _search, fit_probe
+from leadrank.model.probe import _search, fit_penalised, fit_probe, lead_folds
 
 ROWS, TEXT, FIELDS = 120, 4, 2
 
@@ -69,7 +69,7 @@ def test_each_block_has_its_own_penalty(monkeypatch, penalties):
 
 def test_equal_penalties_are_those_of_scikit_learn():
     text, fields, label, weight = problem()
-    w, b = _fit([fields, fields[:, :0], text], label, weight, (4.0, np.inf, 4.0))
+    w, b = fit_penalised([fields, fields[:, :0], text], label, weight, (4.0, np.inf, 4.0))
     other = LogisticRegression(C=1 / 4.0, tol=1e-8, max_iter=1000)
     other.fit(np.hstack([fields, text]), label, sample_weight=weight)
     np.testing.assert_allclose(np.concatenate(w), other.coef_[0], atol=1e-2)
@@ -80,9 +80,9 @@ def test_a_weight_of_three_is_three_rows():
     text, fields, label, weight = problem()
     again = np.repeat(np.arange(ROWS), weight.astype(int))
     blocks, penalties = [fields, fields[:, :0], text], (2.0, np.inf, 5.0)
-    w, b = _fit(blocks, label, weight, penalties)
+    w, b = fit_penalised(blocks, label, weight, penalties)
     repeated = [block[again] for block in blocks]
-    w3, b3 = _fit(repeated, label[again], np.ones(len(again)), penalties)
+    w3, b3 = fit_penalised(repeated, label[again], np.ones(len(again)), penalties)
     np.testing.assert_allclose(np.concatenate(w), np.concatenate(w3), atol=2e-3)
     assert b == pytest.approx(b3, abs=2e-3)
 
@@ -132,24 +132,26 @@ def test_text_can_be_left_out_from_the_start_but_not_where_it_is_all_there_is():
 def test_the_search_ends_where_no_single_change_is_better():
     """(f - 2)^2 + (c - f)^2 / 2 + (t - c)^2 / 4: (3, 3, 3), (2, 2, 3), then (2, 2, 2)."""
     choices = dict.fromkeys(("fields", "products", "text"), (1.0, 2.0, 3.0)) | {
-        "ngrams": (0.0,)
-    }
+        "ngrams": (0.0,), "tiers": (0.0,),
+    }  # fmt: skip
     asked = []
 
     def loss(tried):
         asked.append(tried)
-        f, c, t, _ = tried
+        f, c, t, *_ = tried
         return (f - 2) ** 2 + 0.5 * (c - f) ** 2 + 0.25 * (t - c) ** 2
 
-    assert _search(loss, choices) == (2.0, 2.0, 2.0, 0.0)
+    assert _search(loss, choices) == (2.0, 2.0, 2.0, 0.0, 0.0)
     assert len(asked) == len(set(asked)) < 27
 
 
 def test_an_infinite_penalty_leaves_the_text_out():
     text, fields, label, weight = problem()
     none = fields[:, :0]
-    w, b = _fit([fields, none, text], label, weight, (2.0, np.inf, np.inf))
-    without, b_without = _fit([fields, none, none], label, weight, (2.0, np.inf, np.inf))
+    w, b = fit_penalised([fields, none, text], label, weight, (2.0, np.inf, np.inf))
+    without, b_without = fit_penalised(
+        [fields, none, none], label, weight, (2.0, np.inf, np.inf)
+    )
     np.testing.assert_array_equal(w[0], without[0])
     assert not w[2].any()
     assert b == b_without
@@ -158,7 +160,7 @@ def test_an_infinite_penalty_leaves_the_text_out():
 def test_a_leads_rows_stay_in_one_fold():
     label = np.random.default_rng(0).integers(0, 2, 90).astype(float)
     lead = np.repeat(np.arange(30), 3)
-    folds = _folds(label, lead)
+    folds = lead_folds(label, lead)
     assert len(folds) == 5
     for fit, held in folds:
         assert not set(lead[fit]) & set(lead[held])

@@ -10,7 +10,11 @@ from numpy.typing import ArrayLike
 
 from leadrank.preference import paired_difference
 
-MODELS = {"finetuned": "fine-tuned model", "probe": "linear probe"}
+MODELS = {
+    "finetuned": "fine-tuned model",
+    "probe": "linear probe",
+    "funnel_probe": "probe that the funnel taught",
+}
 PRIMARY = "average_precision"
 
 
@@ -97,10 +101,7 @@ def _beside(gap: Sequence[float], other: str) -> str:
 
 def selection(metrics: Mapping[str, Any]) -> str:
     """Why the model that was kept was kept."""
-    if metrics["selected"] == "probe":
-        return (
-            "The linear probe was kept: on validation, fine-tuning did not rank better than it."
-        )
-    return (
-        "The fine-tuned model was kept: on validation, it ranked better than the linear probe."
-    )
+    start = MODELS["funnel_probe" if "funnel_probe" in metrics else "probe"]
+    if metrics["selected"] != "finetuned":
+        return f"The {start} was kept: on validation, fine-tuning did not rank better than it."
+    return f"The fine-tuned model was kept: on validation, it ranked better than the {start}."

@@ -45,14 +45,15 @@ class Fit:
 
 
 def fit_trial(have: Scarce, trial: Trial, *, seed: int, rate: float, epochs: int = 20) -> Fit:
-    """Trains a trial's head from the probe and scores the test rows by its best epoch.
+    """Trains a trial's head and scores the test rows by its best epoch.
 
-    Epoch 0 is the probe itself: training must beat it on validation to count.
+    Epoch 0, mostly a probe, counts: training must beat it on validation.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         data = with_preference(have.data, trial.preference)
         data.seed = seed
+        data.rows.wide = have.started(trial.head.start).wide
         head = _head(have, trial)
         rows, known = labels(data, "validation")
         best = Fit(np.empty(0, np.float32), _measure(head, data, rows, known), 0)
@@ -69,11 +70,12 @@ def fit_trial(have: Scarce, trial: Trial, *, seed: int, rate: float, epochs: int
 
 
 def _head(have: Scarce, trial: Trial) -> ScoreHead:
-    data, probe = have.data, have.probe
+    data, probe = have.data, have.started(trial.head.start).probe
     crosses = data.field_features.cross_columns()
     width, stages = len(probe.text_mean), len(data.funnel.stages)
     head = ScoreHead(trial.head, width, data.field_features.width, crosses, stages)
-    head.start_from(probe)
+    if trial.head.start != "random":
+        head.start_from(probe)
     return head
 
 

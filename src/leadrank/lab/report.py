@@ -22,6 +22,7 @@ COLOURS = {
     "pairs": SYSTEMS[3][0],
     "loss": INK,
     "head": INK,
+    "start": SYSTEMS[0][0],
     CHOSEN: INK,
 }
 

@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from leadrank.compare.hidden import data_over
 from leadrank.compare.study import Study
 from leadrank.funnel import LeadTable
+from leadrank.model.head import Start
 from leadrank.model.probe import Probe
 from leadrank.model.wide import WideBranch
 from leadrank.training.callbacks import fit_on_train
@@ -26,12 +27,36 @@ LEAST_ORDERS = 2
 
 
 @dataclass(frozen=True)
+class Started:
+    """A probe that heads start as, and what its n-grams add to each row [rows]."""
+
+    probe: Probe
+    wide: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Scarce:
-    """A study's data with a share of its training orders, and the probe fitted on them."""
+    """A study's data with a share of its training orders; probes are fitted when asked for."""
 
     data: LeadDataModule
-    probe: Probe
+    vectors: NDArray[np.float32]
     orders: int
+    known: dict[str, Started] = field(default_factory=dict)
+
+    def started(self, start: Start) -> Started:
+        """The probe fitted on these orders; one that the funnel taught where that is asked."""
+        name = "funnel_probe" if start == "funnel_probe" else "probe"
+        if name not in self.known:
+            data = self.data
+            inputs = (
+                self.vectors,
+                data.rows.fields.numpy(),
+                data.ngrams.encode(data.table.rows),
+            )
+            probe = fit_on_train(data, *inputs, funnel=name == "funnel_probe")
+            wide = WideBranch(data.ngrams, probe.ngram_weight)
+            self.known[name] = Started(probe, torch.from_numpy(wide.score(data.table.rows)))
+        return self.known[name]
 
 
 def keep_orders(table: LeadTable, share: float, seed: int) -> LeadTable:
@@ -66,13 +91,8 @@ def scarce(study: Study, share: float, seed: int) -> Scarce:
     with contextlib.redirect_stdout(io.StringIO()):
         data.setup("fit")
     data.rows.frozen = frozen
-    ngrams = data.ngrams.encode(data.table.rows)
-    probe = fit_on_train(data, frozen.vectors(), data.rows.fields.numpy(), ngrams)
-    if probe.ngram_weight.any():
-        wide = WideBranch(data.ngrams, probe.ngram_weight)
-        data.rows.wide = torch.from_numpy(wide.score(data.table.rows))
     orders = int(data.rows.label.numpy()[data.positions("train")].sum())
-    return Scarce(data, probe, orders)
+    return Scarce(data, frozen.vectors(), orders)
 
 
 def with_preference(data: LeadDataModule, preference: object) -> LeadDataModule:

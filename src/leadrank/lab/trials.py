@@ -9,7 +9,7 @@ from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LossSettings
 from leadrank.preference.settings import PreferenceSettings
 
-Family = Literal["labels", "margin", "weight", "pairs", "loss", "head"]
+Family = Literal["labels", "margin", "weight", "pairs", "loss", "head", "start"]
 REFERENCE = "pointwise"
 
 
@@ -58,6 +58,7 @@ def trials_of(funnel: Funnel) -> tuple[Trial, ...]:
     only = {tier.name: 0.0 for tier in tiers if tier.name == "global"}
     gated, labels = LossSettings(tier_gate=True), LossSettings(preference=0.0)
     apart = HeadSettings(kind="separate", rank_by="pairwise")
+    taught, random = HeadSettings(start="funnel_probe"), HeadSettings(start="random")
     found = [
         Trial(REFERENCE, "labels", loss=labels),
         Trial("corn", "labels", loss=labels, head=HeadSettings(kind="corn")),
@@ -77,10 +78,14 @@ def trials_of(funnel: Funnel) -> tuple[Trial, ...]:
         Trial("hinge", "loss", loss=LossSettings(pair_loss="hinge")),
         Trial("smoothed", "loss", loss=LossSettings(pair_loss="smoothed_bradley_terry")),
         Trial("separate head", "head", head=apart),
+        Trial("hpro", "start", loss=gated, head=taught),
+        Trial("funnel start", "start", loss=labels, head=taught),
+        Trial("random labels", "start", loss=labels, head=random),
+        Trial("random paper", "start", head=random),
     ]
     if len(tiers) > len(only):
         without = replace(paper, tier_weights=only)
-        found.insert(-3, Trial("without global", "pairs", without))
+        found.insert(-7, Trial("without global", "pairs", without))
     return tuple(found)
 
 

@@ -20,6 +20,9 @@ from leadrank.model.probe import Probe
 from leadrank.preference.corn import corn_score, even_steps
 
 
+Start = Literal["probe", "funnel_probe", "random"]
+
+
 @dataclass(frozen=True)
 class HeadSettings:
     """The shape of the head.
@@ -35,7 +38,8 @@ class HeadSettings:
             the paper does.
         wide: add a fixed score of the text's words and word pairs, fitted with the probe.
         linear: a linear score beside the tower; false leaves the tower alone, as in the paper.
-        start: `probe` starts the linear score as the probe and the tower at zero; `random`
+        start: `probe` starts the linear score as the probe and the tower at zero;
+            `funnel_probe` the same with the probe that the tiers have taught as well; `random`
             starts both at random, as the paper does.
         hidden: width of the tower, Linear - GELU - Dropout - Linear.
         dropout: dropout in the tower.
@@ -50,7 +54,7 @@ class HeadSettings:
     fields: bool = True
     wide: bool = True
     linear: bool = True
-    start: Literal["probe", "random"] = "probe"
+    start: Start = "probe"
     hidden: int = 64
     dropout: float = 0.2
 
@@ -158,7 +162,7 @@ class ScoreHead(nn.Module):
 
         A head without a linear part or that starts at random cannot; see `as_probe`.
         """
-        assert self.settings.start == "probe"
+        assert self.settings.start != "random"
         self.text_mean.copy_(torch.from_numpy(probe.text_mean))
         self.text_scale.copy_(torch.from_numpy(probe.text_scale))
         for linear in filter(None, (self.linear, self.pair_linear)):
@@ -195,7 +199,7 @@ def _scorer(
     first = nn.Linear(widths[1], settings.hidden)
     last = nn.Linear(settings.hidden, outputs)
     tower = nn.Sequential(first, nn.GELU(), nn.Dropout(settings.dropout), last)
-    if settings.start == "probe":
+    if settings.start != "random":
         for layer in filter(None, (linear, last)):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -212,8 +216,11 @@ def _problems(settings: HeadSettings) -> Iterator[str]:
         yield f"train_pairwise: false, but kind {settings.kind} has no pairwise head; drop it"
     if settings.rank_by == "pairwise" and not settings.train_pairwise:
         yield "train_pairwise: false leaves the head that ranks untrained; rank_by: pointwise"
-    if settings.start == "probe" and not settings.linear:
-        yield "start: probe needs the linear part; take start: random, or linear: true"
+    if settings.start != "random" and not settings.linear:
+        yield (
+            f"start: {settings.start} needs the linear part; take start: random, or "
+            "linear: true"
+        )
     if settings.hidden < 1:
         yield f"hidden: {settings.hidden}, expected 1 or more"
     if not 0 <= settings.dropout < 1:

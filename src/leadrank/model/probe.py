@@ -8,7 +8,7 @@ block, not over the whole grid, which a fit of thousands of products would make 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -30,6 +30,8 @@ FIELD_PENALTIES = (1.0, 3.0, 10.0, 30.0)
 CROSS_PENALTIES = (3e2, 1e3, 3e3, np.inf)
 TEXT_PENALTIES = (3e2, 1e3, 3e3, 1e4, np.inf)
 NGRAM_PENALTIES = (0.3, 1.0, 3.0, 10.0, np.inf)
+#: Of what the funnel's tiers say (`funnel_probe`); a prior of standard deviation 1, .3, .1.
+TIER_PENALTIES = (1.0, 10.0, 100.0, np.inf)
 NUM_FOLDS = 5
 ROUNDS = 2
 
@@ -44,6 +46,15 @@ class Penalties(NamedTuple):
     products: float
     text: float
     ngrams: float
+    tiers: float
+
+
+class Fitted(NamedTuple):
+    """Weights of each block in its own columns, the bias, and the penalties chosen."""
+
+    weights: list[Array]
+    bias: float
+    penalties: Penalties
 
 
 @dataclass(frozen=True)
@@ -95,36 +106,89 @@ def fit_probe(
     The penalties minimise the weighted log loss over five folds. Raises ValueError when the
     labels are all the same.
     """
+    inputs = Inputs.of(text, fields, crosses, ngrams, read_text=read_text)
+    return inputs.probe(fit_blocks(inputs.blocks, inputs.choices, label, weight, lead))
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The blocks of columns that a probe reads, in the order of `Penalties`."""
+
+    blocks: list[Block]
+    choices: dict[str, tuple[float, ...]]
+    text_mean: Array
+    text_scale: Array
+    crosses: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        text: Array,
+        fields: Array,
+        crosses: NDArray[np.int64],
+        ngrams: csr_matrix | None,
+        *,
+        read_text: bool,
+    ) -> "Inputs":
+        """The blocks of rows [n ...]; arguments as those of `fit_probe`."""
+        mean, scale = text.mean(0), text.std(0) + 1e-6
+        scaled = ((text - mean) / scale).astype(np.float32)
+        wide = csr_matrix((len(text), 0), dtype=np.float32) if ngrams is None else ngrams
+        none = np.zeros((len(text), 0), np.float32)
+        blocks: list[Block] = [fields, crossed(fields, crosses), scaled, wide, none]
+        choices = _choices(blocks, read_text=read_text)
+        return cls(blocks, choices, mean.astype(np.float32), scale.astype(np.float32), crosses)
+
+    def with_tiers(self, taught: Array) -> "Inputs":
+        """The same with a last block [n t] of what each tier taught."""
+        choices = {**self.choices, "tiers": TIER_PENALTIES}
+        return replace(self, blocks=[*self.blocks[:-1], taught], choices=choices)
+
+    def probe(self, fitted: Fitted) -> Probe:
+        """The probe of weights that were fitted to these blocks; those of tiers are no part."""
+        *dense, ngram_weight = (c.astype(np.float32) for c in fitted.weights[:-1])
+        return Probe(
+            self.text_mean,
+            self.text_scale,
+            self.crosses,
+            np.concatenate(dense),
+            fitted.bias,
+            ngram_weight,
+            fitted.penalties,
+        )
+
+
+def fit_blocks(
+    blocks: list[Block],
+    choices: dict[str, tuple[float, ...]],
+    label: Array,
+    weight: Array,
+    lead: Array,
+) -> Fitted:
+    """Weights of logistic regression, the penalties chosen by five folds over leads.
+
+    Args:
+        blocks: of columns [n ...] each, in the order of `Penalties`.
+        choices: {block's name: penalties to try, the most cautious last}.
+        label: 0 or 1 [n].
+        weight: rows of the population that each row stands for [n].
+        lead: codes of the leads [n].
+
+    Raises ValueError when the labels are all the same.
+    """
     if len(np.unique(label)) < 2:
         raise ValueError("a probe needs both orders and non-orders to learn from")
-    mean, scale = text.mean(0), text.std(0) + 1e-6
-    scaled = ((text - mean) / scale).astype(np.float32)
-    wide = csr_matrix((len(label), 0), dtype=np.float32) if ngrams is None else ngrams
-    blocks: list[Block] = [fields, crossed(fields, crosses), scaled, wide]
     # Weights that sum to n leave the penalties' meaning alone.
     weight = weight / weight.mean()
-    folds = _folds(label, lead)
-    penalties = _search(
-        lambda tried: _fold_loss(blocks, label, weight, folds, tried),
-        _choices(blocks, read_text=read_text),
-    )
+    folds = lead_folds(label, lead)
+    penalties = _search(lambda tried: _fold_loss(blocks, label, weight, folds, tried), choices)
     exact = [block.astype(np.float64) for block in blocks]
-    coefficients, bias = _fit(exact, label, weight, penalties)
-    *dense, ngram_weight = (c.astype(np.float32) for c in coefficients)
-    return Probe(
-        mean.astype(np.float32),
-        scale.astype(np.float32),
-        crosses,
-        np.concatenate(dense),
-        bias,
-        ngram_weight,
-        penalties,
-    )
+    return Fitted(*fit_penalised(exact, label, weight, penalties), penalties)
 
 
 def _choices(blocks: list[Block], *, read_text: bool) -> dict[str, tuple[float, ...]]:
     """The penalties to try for each block, the most cautious last."""
-    fields, products, text, wide = (block.shape[1] > 0 for block in blocks)
+    fields, products, text, wide, _ = (block.shape[1] > 0 for block in blocks)
     none = (np.inf,)
     texts = TEXT_PENALTIES if fields else TEXT_PENALTIES[:-1]
     return {
@@ -132,6 +196,7 @@ def _choices(blocks: list[Block], *, read_text: bool) -> dict[str, tuple[float, 
         "products": CROSS_PENALTIES if products else none,
         "text": texts if text and (read_text or not fields) else none,
         "ngrams": NGRAM_PENALTIES if wide else none,
+        "tiers": none,
     }
 
 
@@ -148,7 +213,8 @@ def _search(
     return best
 
 
-def _folds(label: Array, lead: Array) -> Folds:
+def lead_folds(label: Array, lead: Array) -> Folds:
+    """(rows to fit on, rows held out) of up to five folds of whole leads; none where too few."""
     folds = min(NUM_FOLDS, len(np.unique(lead)), int(label.sum()), int((1 - label).sum()))
     if folds < 2:
         return []
@@ -164,7 +230,7 @@ def _fold_loss(
         if len(np.unique(label[fit])) < 2:
             continue
         learned = [block[fit] for block in blocks]
-        coefficients, bias = _fit(learned, label[fit], weight[fit], penalties)
+        coefficients, bias = fit_penalised(learned, label[fit], weight[fit], penalties)
         parts = zip(blocks, coefficients, strict=True)
         score = sum((block[held] @ c for block, c in parts), start=np.float64(bias))
         probability = 1 / (1 + np.exp(-score))
@@ -174,7 +240,7 @@ def _fold_loss(
     return total
 
 
-def _fit(
+def fit_penalised(
     blocks: list[Block], label: Array, weight: Array, penalties: Penalties
 ) -> tuple[list[Array], float]:
     """Each block's weights and the bias.

@@ -18,7 +18,7 @@ from leadrank.preference.pair_losses import (
     smoothed_bradley_terry,
     top_weight,
 )
-from leadrank.preference.pairs import Pairs, PairScope, preference_pairs
+from leadrank.preference.pairs import Pairs, PairScope, preference_pairs, tier_sides
 from leadrank.preference.schemes import TierScheme, tiers_of
 from leadrank.preference.thresholds import with_thresholds
 from leadrank.preference.tiers import Tier, TierSpec, resolve_tiers
@@ -46,6 +46,7 @@ __all__ = [
     "resolve_tiers",
     "smoothed_bradley_terry",
     "tier_mean",
+    "tier_sides",
     "tiers_of",
     "top_weight",
     "with_margins",

@@ -105,6 +105,24 @@ def preference_pairs(
     return _per_winner(pairs, row_weight, len(tiers)) if per_winner else pairs
 
 
+def tier_sides(
+    stage: Int64[Tensor, " n"],
+    stage_known: Bool[Tensor, " n"],
+    lost: Bool[Tensor, " n"],
+    *,
+    tiers: Sequence[Tier],
+    signal: Float[Tensor, "n s"] | None = None,
+    signal_known: Bool[Tensor, "n s"] | None = None,
+) -> list[tuple[Bool[Tensor, " n"], Bool[Tensor, " n"]]]:
+    """The rows that can win and the rows that can lose in each tier, among mature rows [n].
+
+    Arguments as those of `preference_pairs`. A soft tier compares rows of one stage only; its
+    sides do not say so.
+    """
+    rows = _Rows(stage, stage_known, ~stage_known, lost, signal, signal_known)
+    return [_sides(rows, tier) for tier in tiers]
+
+
 def _check(tiers: Sequence[Tier], signal: object, group: object, scope: PairScope) -> None:
     problems = [
         f"tier {tier.name!r} needs signal, signal_known and a threshold "

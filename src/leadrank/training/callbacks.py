@@ -11,10 +11,12 @@ from torch import Tensor
 
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.frozen import compute_frozen
+from leadrank.model.funnel_probe import Sides
 from leadrank.model.kept_probe import kept_probe
 from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
 from leadrank.model.wide import WideBranch
+from leadrank.preference import tier_sides
 from leadrank.training.data import LeadDataModule
 from leadrank.training.metric import RankingMetric
 
@@ -26,11 +28,14 @@ class StartFromProbe(Callback):
     """Fits the probe on frozen features and starts the head as it.
 
     Afterwards `probe`, `text_free` (the same without text) and `words` (with the text's n-grams
-    alone) are the fitted probes, `wide` the probe's n-grams, and `scores[name]` the logits of
-    every row of the table.
+    alone) are the probes fitted on labels alone, `scores[name]` the logits of every row of the
+    table, `name` the start's, `start` that probe and `wide` its n-grams. A `funnel_probe` is
+    one more; a head that starts at random is held against the probe.
     """
 
     probe: Probe
+    start: Probe
+    name: str
     text_free: Probe
     words: Probe
     wide: WideBranch | None
@@ -59,29 +64,56 @@ class StartFromProbe(Callback):
         self.text_free = fit_on_train(data, text[:, :0], fields, none)
         self.words = fit_on_train(data, text[:, :0], fields, ngrams)
         self.probe = agreed(fit_on_train(data, text, read, wide))
+        self.start, self.name = self.probe, "probe"
         self.scores = {
             "probe": self.probe.score(text, read, wide),
             "text_free": self.text_free.score(text[:, :0], fields, none),
             "words": self.words.score(text[:, :0], fields, ngrams),
         }
+        if ranker.head_settings.start == "funnel_probe":
+            self.start = agreed(fit_on_train(data, text, read, wide, funnel=True))
+            self.name = "funnel_probe"
+            self.scores[self.name] = self.start.score(text, read, wide)
         self.wide = None
-        if self.probe.ngram_weight.any():
-            self.wide = WideBranch(data.ngrams, self.probe.ngram_weight)
+        if self.start.ngram_weight.any():
+            self.wide = WideBranch(data.ngrams, self.start.ngram_weight)
             data.rows.wide = torch.from_numpy(self.wide.score(data.table.rows))
-        if trainer.ckpt_path is None and ranker.head_settings.start == "probe":
-            ranker.model.head.start_from(self.probe)
+        if trainer.ckpt_path is None and ranker.head_settings.start != "random":
+            ranker.model.head.start_from(self.start)
 
 
 def fit_on_train(
-    data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
+    data: LeadDataModule,
+    text: np.ndarray,
+    fields: np.ndarray,
+    ngrams: csr_matrix,
+    *,
+    funnel: bool = False,
 ) -> Probe:
-    """The probe of the rows that train, of inputs [rows ...] of the whole table."""
+    """The probe of the rows that train, of inputs [rows ...] of the whole table.
+
+    `funnel`: the one that the tiers have taught as well, of weight above 0.
+    """
     train = data.positions("train")
     columns = (data.rows.label, data.rows.weight, data.rows.lead)
     label, weight, lead = (column.numpy()[train] for column in columns)
     crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
     fit_on = (text[train], fields[train], crosses, label, weight, lead)
-    return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text)
+    sides = _sides(data, train) if funnel else None
+    return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text, sides=sides)
+
+
+def _sides(data: LeadDataModule, train: np.ndarray) -> list[Sides]:
+    rows = data.rows
+    found = tier_sides(
+        rows.stage[train],
+        rows.stage_known[train],
+        rows.lost[train],
+        tiers=[tier for tier in data.tiers if tier.weight],
+        signal=rows.signal[train],
+        signal_known=rows.signal_known[train],
+    )
+    return [Sides(wins.numpy(), loses.numpy()) for wins, loses in found]
 
 
 class TrackMetrics(Callback):

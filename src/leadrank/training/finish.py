@@ -32,7 +32,7 @@ from leadrank.training.yardsticks import yardstick_scores
 Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
 CHOSEN_BY = "average_precision"
-RIVALS = ("lightgbm", "probe", "text_free", "words", "finetuned")
+RIVALS = ("lightgbm", "probe", "funnel_probe", "text_free", "words", "finetuned")
 SHOWN = ("lightgbm", "probe", "oracle_reader")  # in the report's curve
 
 
@@ -57,8 +57,8 @@ def finish_run(folder: Path, trained: Trained) -> None:
     data, start = trained.data, trained.start
     scores = {name: score.astype(np.float64) for name, score in start.scores.items()}
     scores["finetuned"] = _model_scores(trained)
-    selected = _select(data, scores)
-    if selected == "probe":
+    selected = _select(data, scores, start.name)
+    if selected != "finetuned":
         _back_to_probe(trained)
     scores["lightgbm"] = fit_lightgbm(data.table, trained.seed)
     marks = yardstick_scores(data.table, data.root)
@@ -75,14 +75,16 @@ def finish_run(folder: Path, trained: Trained) -> None:
         {"row_id": predictions["row_id"], **{n: s[test] for n, s in scores.items()}}
     )
     metrics["paired"] = paired_differences(
-        predictions, {name: rivals[name] for name in (*RIVALS, *marks)}, seed=trained.seed
+        predictions,
+        {name: rivals[name] for name in (*RIVALS, *marks) if name in rivals.columns},
+        seed=trained.seed,
     )
     # What training added, whichever of the two was kept.
-    metrics["finetuned_over_probe"] = paired_differences(
+    metrics["finetuned_over_start"] = paired_differences(
         predictions.with_columns(score=rivals["finetuned"]),
-        {"probe": rivals["probe"]},
+        {start.name: rivals[start.name]},
         seed=trained.seed,
-    )["probe"]
+    )[start.name]
     saved = SavedModel(
         trained.ranker.model,
         data.crm,
@@ -133,21 +135,21 @@ def _model_scores(trained: Trained) -> Floats:
     return scores
 
 
-def _select(data: LeadDataModule, scores: dict[str, Floats]) -> str:
-    """`finetuned` only where it beats the probe on validation: training must earn its keep."""
+def _select(data: LeadDataModule, scores: dict[str, Floats], start: str) -> str:
+    """`finetuned` only where it beats its start on validation: training must earn its keep."""
     validation = data.positions("validation")
     found = {
         name: _measure(data, validation, scores[name])[CHOSEN_BY]
-        for name in ("probe", "finetuned")
+        for name in (start, "finetuned")
     }
-    return "finetuned" if found["finetuned"] > found["probe"] else "probe"
+    return "finetuned" if found["finetuned"] > found[start] else start
 
 
 def _back_to_probe(trained: Trained) -> None:
     """Makes the model the probe: adapters that change nothing, a head that scores like it."""
     model = trained.ranker.model
     model.encoder.reset_adapters()
-    model.head = model.head.as_probe(trained.start.probe)
+    model.head = model.head.as_probe(trained.start.start)
 
 
 def _calibrate(data: LeadDataModule, rows: Positions, score: Floats) -> Calibration:
@@ -236,6 +238,7 @@ def _metrics(
         ),
         "text_free": blocks["text_free"],
         "words": blocks["words"],
+        **({"funnel_probe": blocks["funnel_probe"]} if "funnel_probe" in blocks else {}),
         "validation": _measure(data, validation, kept, probability[selected][validation]),
         "validation_by_model": {
             name: _measure(data, validation, score)[CHOSEN_BY] for name, score in scores.items()
