@@ -72,7 +72,7 @@ class Morning:
             + laws.timing(self.due - self.day)
             + self.momentum
             + np.float32(settings.drive_effect) * self.driven
-        )
+        ).astype(np.float32)
 
     def __getitem__(self, rows: slice) -> "Morning":
         return Morning(**{name: values[rows] for name, values in vars(self).items()})

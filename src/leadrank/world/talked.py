@@ -67,7 +67,7 @@ class Talked:
         self._fatigue[k] = 1 + (new * rested + (again * tired).sum(0)) / total
 
     def _gain(self, left: Floats, fatigue: Floats) -> Floats:
-        unit = np.float32(1)
+        unit = np.ones(1, np.float32)
         return self._scale * laws.gain(self._morning.lift, unit, left, fatigue)
 
     def _now(self, groups: int) -> tuple[Floats, Floats]:
