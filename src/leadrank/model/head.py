@@ -19,7 +19,6 @@ from leadrank.model.crosses import NO_CROSSES, crossed
 from leadrank.model.probe import Probe
 from leadrank.preference.corn import corn_score, even_steps
 
-
 Start = Literal["probe", "funnel_probe", "random"]
 
 

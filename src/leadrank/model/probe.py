@@ -214,7 +214,7 @@ def _search(
 
 
 def lead_folds(label: Array, lead: Array) -> Folds:
-    """(rows to fit on, rows held out) of up to five folds of whole leads; none where too few."""
+    """(rows to fit on, rows held out) of up to five folds of whole leads, or of none."""
     folds = min(NUM_FOLDS, len(np.unique(lead)), int(label.sum()), int((1 - label).sum()))
     if folds < 2:
         return []
