@@ -115,7 +115,7 @@ def test_rows_that_ordered_teach_no_tier():
 
 @pytest.mark.parametrize("rows", [0, module.LEAST_ROWS - 1])
 def test_a_tier_of_few_rows_teaches_nothing(rows):
-    fields, label, stage, train, *_ = world(agrees=True)
+    fields, label, _, train, *_ = world(agrees=True)
     given_ = arguments(fields, label, train)
     wins = np.zeros(len(train), bool)
     wins[np.flatnonzero(label[train] == 0)[:rows]] = True
@@ -159,15 +159,8 @@ def test_sides_are_those_of_the_pairs(data):
         Tier("soft", (0, 1), signal=0, threshold=5.0),
     )
     told = {"signal": signal, "signal_known": torch.ones(n, 1, dtype=torch.bool)}
-    pairs = preference_pairs(
-        stage,
-        known,
-        lost,
-        torch.ones(n, dtype=torch.bool),
-        torch.arange(n),
-        tiers=tiers,
-        **told,
-    )
+    mature, lead = torch.ones(n, dtype=torch.bool), torch.arange(n)
+    pairs = preference_pairs(stage, known, lost, mature, lead, tiers=tiers, **told)
     sides = tier_sides(stage, known, lost, tiers=tiers, **told)
     for index, (wins, loses) in enumerate(sides):
         mine = pairs.tier == index
