@@ -29,7 +29,14 @@ PACKAGE = "leadrank."
 #: Code that decides scores: rivals and what they are built from.
 FOLLOWED = (
     *("compare.", "evaluation.lightgbm", "training.callbacks", "training.sampler"),
-    *("model.probe", "model.kept_probe", "model.crosses", "model.wide", "model.head"),
+    *(
+        "model.probe",
+        "model.funnel_probe",
+        "model.kept_probe",
+        "model.crosses",
+        "model.wide",
+        "model.head",
+    ),
     *("model.ranker", "model.lead_model", "model.schedule", "model.field_features"),
     *("preference.corn", "text.ngrams", "text.render", "text.cut"),
 )
