@@ -34,7 +34,7 @@ class WorldSettings:
     rest_days: int = 3  # between a conversation and the next attempt
     oldest: int = 90  # age in days at which a lead is filed away
     snapshot_share: float = 0.063  # of the open leads on a morning become rows
-    order_base: float = -9.15
+    order_base: float = -9.12
     column_scale: float = 0.5  # standard deviation of what columns say of `fixed`
     need: float = 0.65
     budget: float = 0.75
