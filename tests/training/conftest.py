@@ -6,7 +6,7 @@ import pytest
 
 from leadrank import LeadRanker
 from leadrank.model.encoder import EncoderSettings
-from leadrank.model.head import HeadSettings
+from leadrank.model.head import HeadSettings, Start
 from leadrank.model.schedule import OptimiserSettings
 
 
@@ -14,10 +14,10 @@ from leadrank.model.schedule import OptimiserSettings
 def small_ranker(embedded_base: None) -> Callable[..., LeadRanker]:
     """Two layers of the embedded base in 4 bit, without dropout: a run has nothing random."""
 
-    def build(rate: float = 1e-3) -> LeadRanker:
+    def build(rate: float = 1e-3, start: Start = "probe") -> LeadRanker:
         return LeadRanker(
             EncoderSettings(layers=2, adapt_from=1),
-            HeadSettings(hidden=8, dropout=0.0),
+            HeadSettings(hidden=8, dropout=0.0, start=start),
             optimiser=OptimiserSettings(head_rate=rate, adapter_rate=rate),
         )
 

@@ -128,25 +128,27 @@ def test_a_checkpoint_that_lacks_a_trained_weight_does_not_resume(
         whole(small_ranker, data_of(small_crm, max_rows=60), tmp_path, ckpt_path=str(last))
 
 
+@pytest.mark.parametrize("kind", ["probe", "funnel_probe"])
 def test_starting_from_the_probe_scores_as_the_probe(
-    small_crm, data_of, small_ranker, tmp_path
+    small_crm, data_of, small_ranker, tmp_path, kind
 ):
     """Through the whole model, in 4 bit, on the rows of the table; and again after training."""
-    data, ranker = data_of(small_crm, max_rows=60), small_ranker(rate=0.0)
+    data, ranker = data_of(small_crm, max_rows=60), small_ranker(rate=0.0, start=kind)
     trainer(tmp_path, max_epochs=1, limit_train_batches=1).fit(ranker, datamodule=data)
-    data_again, trained = data_of(small_crm, max_rows=60), small_ranker(rate=1e-2)
+    data_again, trained = data_of(small_crm, max_rows=60), small_ranker(rate=1e-2, start=kind)
     run = trainer(tmp_path / "trained", max_epochs=1)
     run.fit(trained, datamodule=data_again)
     start = next(c for c in run.callbacks if isinstance(c, StartFromProbe))
     rows = data.positions("validation")
     batch = data.rows[rows]
     batch.pop("states")
-    expected = torch.from_numpy(start.scores["probe"][rows])
+    assert start.name == kind
+    expected = torch.from_numpy(start.scores[kind][rows])
     with torch.no_grad():
         torch.testing.assert_close(ranker.model.eval()(batch), expected, rtol=0, atol=1e-3)
         assert (trained.model.eval()(batch) - expected).abs().max() > 0.05
         trained.model.encoder.reset_adapters()
-        trained.model.head.start_from(start.probe)
+        trained.model.head.start_from(start.start)
         torch.testing.assert_close(trained.model(batch), expected, rtol=0, atol=1e-3)
 
 
