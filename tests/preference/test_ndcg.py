@@ -18,6 +18,19 @@ def test_equals_sklearn_with_ties_and_graded_gains():
         assert found.item() == pytest.approx(expected, abs=1e-12), seed
 
 
+def test_gains_that_are_all_different_are_sorted_instead():
+    # Forty gains: more than are taken one by one.
+    random = np.random.default_rng(0)
+    score, gain = (torch.from_numpy(random.random(40)) for _ in range(2))
+    expected = ndcg_score(gain[None], score[None])
+    assert ndcg(score, gain, torch.ones(40).double()).item() == pytest.approx(expected)
+    # In two lists: the mean of the two.
+    group = torch.arange(40) % 2
+    each = [ndcg_score(gain[group == k][None], score[group == k][None]) for k in (0, 1)]
+    found = ndcg(score, gain, torch.ones(40).double(), group=group)
+    assert found.item() == pytest.approx(sum(each) / 2)
+
+
 def test_ties_are_the_mean_over_their_orders():
     for seed in range(40):
         table = random_table(seed, rows=7)

@@ -18,7 +18,7 @@ from leadrank.bench.sizes import Sizes
 from leadrank.preference.list_precision import list_precision_on
 from leadrank.preference.ndcg import ndcg, ndcg_on
 from leadrank.preference.order_metrics import auc, auc_on, top_hits, top_size
-from leadrank.preference.rank_axis import rank_axis
+from leadrank.preference.rank_axis import in_order, rank_axis
 
 POSITIVES, TOP, SHARES = 2, 5, (0.001, 0.01, 0.05, 0.1)
 TOLERANCE = 1e-6
@@ -56,8 +56,10 @@ def pooled(score: Tensor, label: Tensor, weight: Tensor, group: Tensor) -> Tenso
 
 def by_list(score: Tensor, label: Tensor, weight: Tensor, group: Tensor) -> Tensor:
     """AUC, NDCG and P@5 within the lists [3]."""
-    axis, best = rank_axis(score, group), rank_axis(label, group)
-    area, gain = auc_on(axis, label, weight), ndcg_on(axis, best, label, weight)
+    axis = rank_axis(score, group)
+    label, weight = in_order(axis, label, weight)
+    axis = axis._replace(order=None)
+    area, gain = auc_on(axis, label, weight), ndcg_on(axis, label, weight)
     return torch.stack([area, gain, list_precision_on(axis, label, weight, size=TOP)])
 
 

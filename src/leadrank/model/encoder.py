@@ -173,14 +173,8 @@ class LeadEncoder(nn.Module):
         """
         if not _adapted_or_quantised(self.trunk):
             return self
-        memo: dict[int, object] = {
-            id(p): p for p in self.trunk.parameters() if p.is_floating_point()
-        }
-        for module in self.trunk.modules():
-            if _is_projection(module):
-                memo[id(module)] = _merged(module, adapted=adapted)
         twin = copy.copy(self)
-        twin._modules = {"trunk": copy.deepcopy(self.trunk, memo).eval()}
+        twin._modules = {"trunk": unpacked(self.trunk, adapted=adapted)}
         return twin
 
     @torch.no_grad()
@@ -332,6 +326,22 @@ def _is_projection(module: nn.Module) -> bool:
 
 def _adapted_or_quantised(trunk: nn.Module) -> bool:
     return any(_is_projection(module) for module in trunk.modules())
+
+
+def is_packed(trunk: nn.Module) -> bool:
+    """Whether any of its layers is in 4 bit."""
+    import bitsandbytes as bnb
+
+    return any(isinstance(module, bnb.nn.Linear4bit) for module in trunk.modules())
+
+
+def unpacked(part: nn.Module, *, adapted: bool = True) -> nn.Module:
+    """A copy in evaluation mode of a trunk or of a layer, dense and with adapters merged."""
+    memo: dict[int, object] = {id(p): p for p in part.parameters() if p.is_floating_point()}
+    for module in part.modules():
+        if _is_projection(module):
+            memo[id(module)] = _merged(module, adapted=adapted)
+    return copy.deepcopy(part, memo).eval()
 
 
 def _merged(module: Any, *, adapted: bool) -> nn.Linear:

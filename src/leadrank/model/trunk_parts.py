@@ -31,6 +31,14 @@ def upper_states(trunk: Any, at: int, states: Tensor, attention_mask: Tensor) ->
     ).last_hidden_state
 
 
+def one_layer(trunk: Any, number: int, layer: nn.Module) -> Any:
+    """The trunk with that one layer, or with what stands for it, and without the last norm."""
+    part = _with_layers(trunk, number, number + 1)
+    part._modules["layers"] = nn.ModuleList([layer])
+    part._modules["norm"] = nn.Identity()
+    return part
+
+
 @torch.no_grad()
 def can_part(trunk: Any, at: int) -> bool:
     """Whether the two parts in turn give what the whole trunk gives.

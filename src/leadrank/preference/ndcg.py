@@ -17,14 +17,19 @@ from torch.nn import functional
 from leadrank.preference.rank_axis import (
     RankAxis,
     at_edges,
+    holding,
+    in_order,
     of_list,
     per_list,
     rank_axis,
     taken,
     total,
+    with_blocks,
 )
 
 TABLED_RANKS = 2**20
+#: So many gains above 0 are taken one by one.
+FEW_GAINS = 8
 
 
 def ndcg(
@@ -47,36 +52,57 @@ def ndcg(
     Returns:
         in (0, 1]; NaN where there is no gain [*draws].
     """
-    return ndcg_on(rank_axis(score, group), rank_axis(gain, group), gain, weight)
+    return ndcg_on(rank_axis(score, group), gain, weight)
 
 
 def ndcg_on(
-    axis: RankAxis,
-    best: RankAxis,
-    gain: Float64[Tensor, " n"],
-    weight: Float64[Tensor, "*draws n"],
+    axis: RankAxis, gain: Float64[Tensor, " n"], weight: Float64[Tensor, "*draws n"]
 ) -> Float64[Tensor, "*draws"]:
-    """Return `ndcg` of rows whose rank axes by score and by gain are known [*draws]."""
-    most = _dcg(best, gain, weight)
+    """Return `ndcg` of rows whose rank axis is known [*draws]."""
+    gain, weight = in_order(axis, gain, weight)
+    axis = axis._replace(order=None)
+    most = _best_dcg(axis, gain, weight)
     share = torch.where(most > 0, _dcg(axis, gain, weight) / most, 0)
     return total(share) / total((most > 0).double())
 
 
+def _best_dcg(axis: RankAxis, gain: Tensor, weight: Tensor) -> Tensor:
+    """[*draws lists] the DCG of each list if its rows, which are in order, lay by their gain.
+
+    Gains are few (a label, stages), and each fills the ranks after the higher ones: no sorting.
+    """
+    ends = axis.edges[axis.lists]
+    found = before = weight.new_zeros(*weight.shape[:-1], len(ends) - 1)
+    level = float(gain.max()) if len(gain) else 0.0
+    for _ in range(FEW_GAINS):
+        if level <= 0:
+            return found
+        rows = functional.pad((weight * (gain >= level)).cumsum(-1), (1, 0))
+        ranks = rows[..., ends].diff()
+        found = found + level * (_discount_before(ranks) - _discount_before(before))
+        before, level = ranks, float(torch.where(gain < level, gain, 0).max())
+    group = torch.arange(len(ends) - 1).repeat_interleave(ends.diff())
+    return _dcg(rank_axis(gain, group), gain, weight)
+
+
 def _dcg(axis: RankAxis, gain: Tensor, weight: Tensor) -> Tensor:
-    rows = at_edges(axis, weight)
-    width = rows.diff()
-    begin = of_list(axis, rows[..., axis.lists[:-1]])
-    discount = _discount_before(rows[..., 1:] - begin) - _discount_before(
-        rows[..., :-1] - begin
-    )
-    mean_gain = torch.where(width > 0, at_edges(axis, weight * gain).diff() / width, 0)
-    return per_list(axis, mean_gain * discount)
+    """[*draws lists] the gains of each list at the discounts of their places on the axis."""
+    rows, gains = at_edges(axis, weight), at_edges(axis, weight * gain).diff()
+    # Blocks without gain add nothing, and where orders are rare they are nearly all.
+    chosen = holding(gains)
+    some = with_blocks(axis, chosen)
+    begin = of_list(some, rows[..., axis.lists[:-1]])
+    above, below = taken(rows, chosen), taken(rows, chosen + 1)
+    discount = _discount_before(below - begin) - _discount_before(above - begin)
+    width = below - above
+    mean_gain = torch.where(width > 0, taken(gains, chosen) / width, 0)
+    return per_list(some, mean_gain * discount)
 
 
 def _discount_before(rank: Tensor) -> Tensor:
     """The discounts of all ranks up to `rank`; a rank that is begun counts in part."""
     whole = rank.floor()
-    longest = min(int(whole.max()), TABLED_RANKS)
+    longest = min(int(whole.max()), TABLED_RANKS) if whole.numel() else 0
     discount = 1 / torch.arange(2, longest + 2, dtype=rank.dtype).log2()
     tabled = functional.pad(discount.cumsum(0), (1, 0))
     place = whole.clamp(max=longest).long()

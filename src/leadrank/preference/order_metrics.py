@@ -13,11 +13,14 @@ from torch import Tensor
 from leadrank.preference.rank_axis import (
     RankAxis,
     at_edges,
+    holding,
     interpolate,
     of_list,
     per_list,
     rank_axis,
+    taken,
     total,
+    with_blocks,
 )
 
 
@@ -141,8 +144,13 @@ def concordance(axis: RankAxis, high: Tensor, low: Tensor) -> tuple[Tensor, Tens
     Ties count one half. `high`, `low`: mass of each row [*draws n]; returns [*draws lists].
     """
     high_edges, low_edges = at_edges(axis, high), at_edges(axis, low)
+    end, lists = axis.lists[1:], axis.lists
+    # Where orders are rare, few blocks hold any of what should be high, and others add nothing.
+    mass = high_edges.diff()
+    chosen = holding(mass)
+    some = with_blocks(axis, chosen)
     # Half of a block's own low mass counts as below its high mass: ties one half.
-    middle = (low_edges[..., 1:] + low_edges[..., :-1]) / 2
-    below = of_list(axis, low_edges[..., axis.lists[1:]]) - middle
-    won = per_list(axis, high_edges.diff() * below)
-    return won, high_edges[..., axis.lists].diff() * low_edges[..., axis.lists].diff()
+    middle = (taken(low_edges, chosen + 1) + taken(low_edges, chosen)) / 2
+    below = of_list(some, low_edges[..., end]) - middle
+    won = per_list(some, taken(mass, chosen) * below)
+    return won, high_edges[..., lists].diff() * low_edges[..., lists].diff()

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from leadrank.model.by_layer import TOKENS, reads_by_layer, vectors_by_layer
 from leadrank.model.lead_model import LeadModel
 from leadrank.model.rows import (
     LeadRows,
@@ -34,7 +35,8 @@ def score_rows(
         rows: the table as tensors.
         positions: which rows.
         max_tokens: most tokens in a batch, padding included; None: what suits the device.
-        dense: unpack and merge the weights once; false scores in 4 bit.
+        dense: unpack and merge the weights once; false keeps them in 4 bit, on a CPU with one
+            layer unpacked at a time.
     """
     was_training = model.training
     model.eval()
@@ -49,21 +51,37 @@ def score_rows(
     first, prompt = distinct_prompts(rows.tokens, positions) if reads else (every, every)
     of_prompt = np.split(np.argsort(prompt, kind="stable"), np.cumsum(np.bincount(prompt))[:-1])
     batches = scoring_batches(cost[first], max_tokens=max_tokens)
+    by_layer = reads and reads_by_layer(scorer.encoder)
+    together = max(1, TOKENS // max_tokens) if by_layer else 1
+    groups = [batches[k : k + together] for k in range(0, len(batches), together)]
     # Inside another bar (a rehearsed test's days) it goes when it is done.
     with tqdm(
         total=len(positions), desc="scoring", unit="lead", delay=2, ncols=80, leave=None
     ) as bar:
-        for batch in batches:
-            inputs = rows[positions[first[batch]]]
-            moved = {n: inputs[n].to(device) for n in ENCODER_INPUTS if n in inputs}
-            vectors = scorer.vectors(moved)
-            members = [of_prompt[number] for number in batch]
-            share = torch.from_numpy(np.repeat(np.arange(len(batch)), list(map(len, members))))
-            chosen = np.concatenate(members)
-            scores[chosen] = _head(scorer, vectors[share], rows, positions[chosen])
-            bar.update(len(chosen))
+        for group in groups:
+            given = [_inputs(rows, positions[first[batch]], device) for batch in group]
+            vectors = (
+                vectors_by_layer(scorer.encoder, given)
+                if by_layer
+                else [scorer.vectors(inputs) for inputs in given]
+            )
+            for batch, of_batch in zip(group, vectors, strict=True):
+                members = [of_prompt[number] for number in batch]
+                share = np.repeat(np.arange(len(batch)), list(map(len, members)))
+                chosen = np.concatenate(members)
+                each = of_batch[torch.from_numpy(share)]
+                scores[chosen] = _head(scorer, each, rows, positions[chosen])
+                bar.update(len(chosen))
     model.train(was_training)
     return scores
+
+
+def _inputs(
+    rows: LeadRows, positions: NDArray[np.int64], device: torch.device
+) -> dict[str, torch.Tensor]:
+    """What the encoder reads of these rows, on its device."""
+    batch = rows[positions]
+    return {name: batch[name].to(device) for name in ENCODER_INPUTS if name in batch}
 
 
 def _head(
