@@ -16,7 +16,7 @@ from leadrank.funnel import LeadTable
 from leadrank.model.head import Start
 from leadrank.model.probe import Probe
 from leadrank.model.wide import WideBranch
-from leadrank.training.callbacks import fit_on_train
+from leadrank.training.callbacks import fit_on_train, taught_on_train
 from leadrank.training.data import LeadDataModule
 from leadrank.training.sampler import SamplerSettings
 
@@ -53,7 +53,8 @@ class Scarce:
                 data.rows.fields.numpy(),
                 data.ngrams.encode(data.table.rows),
             )
-            probe = fit_on_train(data, *inputs, funnel=name == "funnel_probe")
+            fit = taught_on_train if name == "funnel_probe" else fit_on_train
+            probe = fit(data, *inputs)
             wide = WideBranch(data.ngrams, probe.ngram_weight)
             self.known[name] = Started(probe, torch.from_numpy(wide.score(data.table.rows)))
         return self.known[name]

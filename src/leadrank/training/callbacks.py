@@ -17,6 +17,7 @@ from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
 from leadrank.model.wide import WideBranch
 from leadrank.preference import tier_sides
+from leadrank.preference.order_metrics import average_precision
 from leadrank.training.data import LeadDataModule
 from leadrank.training.metric import RankingMetric
 
@@ -29,8 +30,9 @@ class StartFromProbe(Callback):
 
     Afterwards `probe`, `text_free` (the same without text) and `words` (with the text's n-grams
     alone) are the probes fitted on labels alone, `scores[name]` the logits of every row of the
-    table, `name` the start's, `start` that probe and `wide` its n-grams. A `funnel_probe` is
-    one more; a head that starts at random is held against the probe.
+    table, `name` the start's, `start` that probe and `wide` its n-grams. With
+    `start: funnel_probe` there is one more; a head that starts at random is held against the
+    probe.
     """
 
     probe: Probe
@@ -71,7 +73,7 @@ class StartFromProbe(Callback):
             "words": self.words.score(text[:, :0], fields, ngrams),
         }
         if ranker.head_settings.start == "funnel_probe":
-            self.start = agreed(fit_on_train(data, text, read, wide, funnel=True))
+            self.start = agreed(taught_on_train(data, text, read, wide))
             self.name = "funnel_probe"
             self.scores[self.name] = self.start.score(text, read, wide)
         self.wide = None
@@ -82,29 +84,51 @@ class StartFromProbe(Callback):
             ranker.model.head.start_from(self.start)
 
 
+def taught_on_train(
+    data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
+) -> Probe:
+    """The probe that the tiers have taught as well, or the labels' own.
+
+    Whichever has the higher average precision on validation: what held between the orders of
+    the training days may not hold later.
+    """
+    inputs = text, fields, ngrams
+    alone, taught = fit_on_train(data, *inputs), _fit_on_train(data, *inputs, _sides(data))
+    rows = data.positions("validation")
+    label, weight = (column.double()[rows] for column in (data.rows.label, data.rows.weight))
+
+    def precision(probe: Probe) -> float:
+        score = probe.score(text[rows], fields[rows], ngrams[rows])
+        return float(average_precision(torch.from_numpy(score).double(), label, weight))
+
+    return taught if precision(taught) > precision(alone) else alone
+
+
 def fit_on_train(
+    data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
+) -> Probe:
+    """The probe of the rows that train, of inputs [rows ...] of the whole table."""
+    return _fit_on_train(data, text, fields, ngrams, None)
+
+
+def _fit_on_train(
     data: LeadDataModule,
     text: np.ndarray,
     fields: np.ndarray,
     ngrams: csr_matrix,
-    *,
-    funnel: bool = False,
+    sides: list[Sides] | None,
 ) -> Probe:
-    """The probe of the rows that train, of inputs [rows ...] of the whole table.
-
-    `funnel`: the one that the tiers have taught as well, of weight above 0.
-    """
     train = data.positions("train")
     columns = (data.rows.label, data.rows.weight, data.rows.lead)
     label, weight, lead = (column.numpy()[train] for column in columns)
     crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
     fit_on = (text[train], fields[train], crosses, label, weight, lead)
-    sides = _sides(data, train) if funnel else None
     return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text, sides=sides)
 
 
-def _sides(data: LeadDataModule, train: np.ndarray) -> list[Sides]:
-    rows = data.rows
+def _sides(data: LeadDataModule) -> list[Sides]:
+    """Of each tier that counts, among the rows that train."""
+    rows, train = data.rows, data.positions("train")
     found = tier_sides(
         rows.stage[train],
         rows.stage_known[train],
