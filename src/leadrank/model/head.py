@@ -38,8 +38,9 @@ class HeadSettings:
         wide: add a fixed score of the text's words and word pairs, fitted with the probe.
         linear: a linear score beside the tower; false leaves the tower alone, as in the paper.
         start: `probe` starts the linear score as the probe and the tower at zero;
-            `funnel_probe` the same with the probe that the tiers have taught as well, where
-            that ranks better on validation; `random` starts both at random, as the paper does.
+            `funnel_probe` the same with the probe that the tiers have taught as well, unless
+            it ranks clearly worse on validation; `random` starts both at random, as the paper
+            does.
         hidden: width of the tower, Linear - GELU - Dropout - Linear.
         dropout: dropout in the tower.
 

@@ -16,13 +16,15 @@ from leadrank.model.kept_probe import kept_probe
 from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
 from leadrank.model.wide import WideBranch
-from leadrank.preference import tier_sides
-from leadrank.preference.order_metrics import average_precision
+from leadrank.preference import paired_difference, tier_sides
 from leadrank.training.data import LeadDataModule
 from leadrank.training.metric import RankingMetric
 
 #: What `ranking_metrics` gives beside figures: counts and remarks, not worth a curve.
 NOT_LOGGED = ("n", "positives")
+CHOSEN_BY = "average_precision"
+#: A 95 % interval is so many standard errors wide.
+ERRORS_IN_95 = 3.92
 
 
 class StartFromProbe(Callback):
@@ -54,6 +56,7 @@ class StartFromProbe(Callback):
             data.used_positions(),
             max_tokens=data.scoring_tokens,
             together=True,
+            kept_as=data.states,
         )
         data.rows.frozen = frozen
         text = frozen.vectors()
@@ -89,19 +92,22 @@ def taught_on_train(
 ) -> Probe:
     """The probe that the tiers have taught as well, or the labels' own.
 
-    Whichever has the higher average precision on validation: what held between the orders of
-    the training days may not hold later.
+    The labels' own where that has the higher average precision on validation by more than a
+    standard error of the difference, drawn over leads: what held between the orders of the
+    training days may not hold later, and few orders on validation cannot tell.
     """
     inputs = text, fields, ngrams
     alone, taught = fit_on_train(data, *inputs), _fit_on_train(data, *inputs, _sides(data))
     rows = data.positions("validation")
-    label, weight = (column.double()[rows] for column in (data.rows.label, data.rows.weight))
-
-    def precision(probe: Probe) -> float:
-        score = probe.score(text[rows], fields[rows], ngrams[rows])
-        return float(average_precision(torch.from_numpy(score).double(), label, weight))
-
-    return taught if precision(taught) > precision(alone) else alone
+    scores = [
+        torch.from_numpy(probe.score(text[rows], fields[rows], ngrams[rows])).double()
+        for probe in (taught, alone)
+    ]
+    label, weight, lead = (
+        column[rows] for column in (data.rows.label, data.rows.weight, data.rows.lead)
+    )
+    gap, low, high = paired_difference(*scores, label.long(), weight.double(), lead)[CHOSEN_BY]
+    return alone if gap < -(high - low) / ERRORS_IN_95 else taught
 
 
 def fit_on_train(

@@ -24,14 +24,13 @@ from leadrank.scoring.calibration import Calibration, fit_calibration
 from leadrank.scoring.call_list import call_list, rank_predictions, write_call_list
 from leadrank.scoring.saved_model import SavedModel, save_model
 from leadrank.scoring.score import score_rows
-from leadrank.training.callbacks import StartFromProbe
+from leadrank.training.callbacks import CHOSEN_BY, StartFromProbe
 from leadrank.training.data import LeadDataModule
 from leadrank.training.run_folder import Run, write_metrics
 from leadrank.training.yardsticks import yardstick_scores
 
 Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
-CHOSEN_BY = "average_precision"
 RIVALS = ("lightgbm", "probe", "funnel_probe", "text_free", "words", "finetuned")
 SHOWN = ("lightgbm", "probe", "oracle_reader")  # in the report's curve
 
