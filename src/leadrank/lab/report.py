@@ -15,6 +15,8 @@ from leadrank.lab.trials import REFERENCE, Trial
 WIDTH = 80
 #: Nothing worse than this counts as harmless.
 HARMLESS = -0.01
+#: Beside labels alone in the picture of scarce labels.
+CURVE = ("hpro", "paper", "corn")
 COLOURS = {
     "labels": SYSTEMS[0][0],
     "margin": SYSTEMS[1][0],
@@ -46,7 +48,11 @@ ABOUT = (
 
 def _table(gaps: Sequence[Gap]) -> list[str]:
     first = gaps[0]
-    head = f"{first.share:.0%} of the orders kept ({first.orders} training rows)"
+    alone = {gap.metric: gap.value - gap.difference for gap in gaps}
+    head = (
+        f"{first.share:.0%} of the orders kept ({first.orders} training rows); labels alone: "
+        f"AUC {alone['auc']:.3f}, AP {alone['average_precision']:.3f}"
+    )
     columns = "".join(f"{name:>8}{'  95 % interval':<22}" for name in ("AUC", "AP"))
     by = {(gap.trial, gap.metric): gap for gap in gaps}
     lines = []
@@ -125,10 +131,43 @@ def figure(gaps: Sequence[Gap], trials: Sequence[Trial], *, metric: str = "auc")
     return drawn
 
 
+def curve(gaps: Sequence[Gap], *, metric: str = "auc") -> Figure:
+    """What is lost with scarce labels, and what each of CURVE makes up for.
+
+    Labels alone as they are; the others that plus their difference, with its 95 % interval.
+    """
+    mine = [gap for gap in gaps if gap.metric == metric]
+    drawn = Figure(figsize=(6.0, 3.6), layout="constrained")
+    axis = drawn.subplots()
+    alone = {gap.orders: gap.value - gap.difference for gap in mine}
+    axis.plot(list(alone), list(alone.values()), "o-", color=INK, ms=4, label="labels alone")
+    for place, name in enumerate(CURVE):
+        found = [gap for gap in mine if gap.trial == name]
+        at = [gap.orders * 1.04**place for gap in found]
+        reach = [
+            [gap.difference - gap.low for gap in found],
+            [gap.high - gap.difference for gap in found],
+        ]
+        value = [gap.value for gap in found]
+        axis.errorbar(at, value, reach, fmt="o-", ms=4, color=SYSTEMS[place][0], label=name)
+    axis.set_xscale("log")
+    orders = sorted(alone)
+    axis.set_xticks(orders, [str(count) for count in orders], minor=False)
+    axis.set_xticks([], minor=True)
+    axis.set_xlabel("training rows that ordered", color=INK)
+    axis.set_ylabel(f"{metric} on test", color=INK)
+    axis.tick_params(colors=INK, length=0)
+    axis.grid(color=INK, alpha=0.12)
+    axis.spines[:].set_visible(False)
+    axis.legend(frameon=False, labelcolor=INK)
+    return drawn
+
+
 def write_lab(folder: Path, text: str, gaps: Sequence[Gap], trials: Sequence[Trial]) -> None:
-    """Writes margins.txt, margins.json and margins.png."""
+    """Writes margins.txt, margins.json, margins.png and scarce.png."""
     (folder / "margins.txt").write_text(text, "utf-8")
     (folder / "margins.json").write_text(
         json.dumps([asdict(gap) for gap in gaps], indent=1) + "\n", "utf-8"
     )
     figure(gaps, trials).savefig(folder / "margins.png", dpi=150, facecolor="white")
+    curve(gaps).savefig(folder / "scarce.png", dpi=150, facecolor="white")

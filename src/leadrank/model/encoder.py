@@ -177,6 +177,15 @@ class LeadEncoder(nn.Module):
         twin._modules = {"trunk": unpacked(self.trunk, adapted=adapted)}
         return twin
 
+    def compile_layers(self, backend: str = "inductor") -> None:
+        """Compiles each layer where it stands (`torch.compile`), for any number of tokens.
+
+        Names of weights stay, and parts of the trunk share the compiled layers; dense copies
+        are not compiled.
+        """
+        for layer in self.trunk.layers:
+            layer.compile(backend=backend, dynamic=True)
+
     @torch.no_grad()
     def reset_adapters(self) -> None:
         """Makes the adapters change nothing, as before training: their outer factor is zero."""

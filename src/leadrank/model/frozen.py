@@ -2,13 +2,15 @@
 
 For every distinct prompt: its pooled vector through the whole frozen trunk (the probe reads
 it) and the states that enter the lowest adapted layer (training and validation start there).
-States are kept in float32: half precision would save half the disk and move scores by 1e-3.
+States are kept in float32, or in half precision, which takes half the disk and rounds each by
+5e-4 of itself: `docs/performance.md` says by how much that moves a score.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import bitsandbytes
 import numpy as np
@@ -17,9 +19,10 @@ import transformers
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from leadrank.errors import UserError
 from leadrank.model.base_model import LOCAL, cache_folder
 from leadrank.model.encoder import LeadEncoder, pool
-from leadrank.model.kept_arrays import Arrays, make_room, write_arrays
+from leadrank.model.kept_arrays import Arrays, Wanted, make_room, write_arrays
 from leadrank.model.rows import LeadRows, distinct_prompts, pad, scoring_batches
 from leadrank.model.team import Team
 from leadrank.model.trunk_parts import can_part, lower_states, upper_states
@@ -41,7 +44,7 @@ class Frozen:
 
     prompt: NDArray[np.int64]
     features: NDArray[np.float32]
-    states: NDArray[np.float32] | None
+    states: NDArray[np.floating] | None
     offsets: NDArray[np.int64]
     final: bool = False
 
@@ -83,19 +86,21 @@ def compute_frozen(
     *,
     max_tokens: int,
     together: bool = False,
+    kept_as: Literal["float32", "float16"] = "float32",
 ) -> Frozen:
     """The frozen trunk's work on the rows at `positions`, from the cache where it is there.
 
     Adapters, trained or not, are left out. States are kept only where starting from them is
     exact (`can_part`) and they fit the cache. With `together` all ranks call it at once, and
-    the processes of one machine share the work; a machine does not use another's.
+    the processes of one machine share the work; a machine does not use another's. `kept_as`
+    is of the states; UserError where one does not fit half precision.
     """
     team = Team(together)
     first, prompts = distinct_prompts(rows.tokens, positions)
     first, prompt = positions[first], np.full(len(rows), -1)
     prompt[positions] = prompts
     offsets = np.concatenate([[0], np.cumsum(rows.length[first])])
-    wanted = team.lead(lambda: _wanted(encoder, rows, first, int(offsets[-1])))
+    wanted = team.lead(lambda: _wanted(encoder, rows, first, int(offsets[-1]), kept_as))
 
     def fill(arrays: Arrays) -> None:
         if arrays:
@@ -110,17 +115,18 @@ def compute_frozen(
 
 
 def _wanted(
-    encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64], tokens: int
-) -> dict[Path, tuple[int, int]]:
+    encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64], tokens: int, kept_as: str
+) -> dict[Path, Wanted]:
     """File and shape of the features, and of the states where they are kept."""
     at, width = encoder.settings.adapt_from, encoder.width
-    key, size = _key(encoder, rows, first), tokens * width * 4
-    wanted = {cache_folder() / "features" / f"{key}.npy": (len(first), width)}
+    key, size = _key(encoder, rows, first), tokens * width * np.dtype(kept_as).itemsize
+    wanted = {cache_folder() / "features" / f"{key}.npy": Wanted(len(first), width)}
     adapts = encoder.settings.adapt != "none"
     if adapts and size <= STATES_BYTES and can_part(encoder.trunk, at):
-        file = cache_folder() / "states" / f"{key}-{at}.npy"
+        half = "-half" if kept_as == "float16" else ""
+        file = cache_folder() / "states" / f"{key}-{at}{half}.npy"
         if file.is_file() or make_room(file.parent, size, STATES_BYTES):
-            wanted[file] = (tokens, width)
+            wanted[file] = Wanted(tokens, width, kept_as)
     return wanted
 
 
@@ -181,8 +187,14 @@ def _fill(
 
 
 def _store(
-    states: NDArray[np.float32], entering: NDArray, batch: NDArray, offsets: NDArray
+    states: NDArray[np.floating], entering: NDArray, batch: NDArray, offsets: NDArray
 ) -> None:
+    largest, room = float(np.abs(entering).max()), float(np.finfo(states.dtype).max)
+    if largest > room:
+        raise UserError(
+            f"data.states: float16 holds up to {room:.0f}, and states of this base reach "
+            f"{largest:.0f}; take data.states: float32"
+        )
     for row, prompt in enumerate(batch):
         start, stop = offsets[prompt], offsets[prompt + 1]
         states[start:stop] = entering[row, : stop - start]

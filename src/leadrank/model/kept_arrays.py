@@ -11,21 +11,32 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leadrank.model.team import Team
 
-Arrays = list[NDArray[np.float32]]
+Arrays = list[NDArray[np.floating]]
+
+
+class Wanted(NamedTuple):
+    """Rows and columns of an array, and what it holds: `float32` or `float16`."""
+
+    rows: int
+    columns: int
+    kept_as: str = "float32"
+
+
 UNFINISHED = re.compile(r"\..+-(?P<pid>\d+)@(?P<machine>.+)\.npy")
 DAY_SECONDS = 86_400
 
 
 def write_arrays(
-    wanted: dict[Path, tuple[int, int]], fill: Callable[[Arrays], None], team: Team
+    wanted: dict[Path, Wanted], fill: Callable[[Arrays], None], team: Team
 ) -> None:
-    """Writes float32 arrays of these files and shapes, unless all of them are there.
+    """Writes arrays of these files and shapes, unless all of them are there.
 
     `fill` gets the arrays, in their order, on every process of the team; each fills its share.
     """
@@ -81,7 +92,7 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _begin(wanted: dict[Path, tuple[int, int]]) -> dict[Path, Path]:
+def _begin(wanted: dict[Path, Wanted]) -> dict[Path, Path]:
     """Makes the arrays under their unfinished names; none when all are there."""
     if all(file.is_file() for file in wanted):
         return {}
@@ -90,7 +101,8 @@ def _begin(wanted: dict[Path, tuple[int, int]]) -> dict[Path, Path]:
     for file, temporary in unfinished.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(file.parent)
-        np.lib.format.open_memmap(temporary, "w+", np.float32, wanted[file])
+        rows, columns, kept_as = wanted[file]
+        np.lib.format.open_memmap(temporary, "w+", np.dtype(kept_as), shape=(rows, columns))
     return unfinished
 
 

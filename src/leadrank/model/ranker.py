@@ -91,6 +91,8 @@ class LeadRanker(L.LightningModule):
         optimiser: rates and schedule.
         score_dense: score with weights unpacked and merged once (faster); false scores in 4
             bit (less memory).
+        compile: train through compiled layers (`torch.compile`; it needs a C++ compiler on a
+            CPU). The first steps take a minute longer.
     """
 
     model: LeadModel
@@ -107,6 +109,7 @@ class LeadRanker(L.LightningModule):
         loss: LossSettings = LossSettings(),
         optimiser: OptimiserSettings = OptimiserSettings(),  # noqa: B008
         score_dense: bool = True,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         problems = list(_conflicts(encoder, head, loss))
@@ -118,6 +121,7 @@ class LeadRanker(L.LightningModule):
         self.loss_settings = loss
         self.optimiser_settings = optimiser
         self.score_dense = score_dense
+        self.compile_layers = compile
         # A 4-bit base cannot be restored from a state dict, and need not be.
         self.strict_loading = False
         # In a list, so that the scoring copy is no submodule: not saved, moved or trained.
@@ -151,6 +155,8 @@ class LeadRanker(L.LightningModule):
             device = self.trainer.strategy.root_device
             features = data.field_features
             self.build(data.funnel, features.width, features.cross_columns(), device)
+            if self.compile_layers and self.encoder_settings.adapt != "none":
+                self.model.encoder.compile_layers()
             if self._pairs_rank_nothing and self.trainer.is_global_zero:
                 print(
                     "pairs: they change no ranking here, as adapt: none freezes all that the "

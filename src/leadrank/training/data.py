@@ -38,6 +38,8 @@ class LeadDataModule(L.LightningDataModule):
         sampler: how a training epoch is drawn.
         scoring_tokens: most tokens in a scoring batch, padding included; null: 1,024 on a
             CPU, whose caches that fits, and 65,536 on a GPU.
+        states: how the frozen layers' states are kept on disk: float32, or float16, which takes
+            half the room and moves scores by what docs/performance.md says.
         seed: fixes the batches.
         max_rows: read no more than so many rows, orders first; for trying things out.
         workers: processes that prepare batches beside the main one.
@@ -63,6 +65,7 @@ class LeadDataModule(L.LightningDataModule):
         workers: int = 0,
         count_repeats: bool = False,
         leaks: Literal["ignore", "refuse", "refuse_any"] = "ignore",
+        states: Literal["float32", "float16"] = "float32",
     ) -> None:
         super().__init__()
         self.crm = load_crm_file(crm)
@@ -79,6 +82,7 @@ class LeadDataModule(L.LightningDataModule):
         self.workers = workers
         self.count_repeats = count_repeats
         self.leaks = leaks
+        self.states = states
 
     @property
     def funnel(self) -> Funnel:
