@@ -91,6 +91,21 @@ def test_the_slope_along_the_gradient_is_its_squared_length(tiny_base):
     assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(squared, rel=0.01)
 
 
+# Dynamo looks at the gradient of what enters a layer; torch warns of it.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_compiled_layers_give_the_same_gradients(tiny_base):
+    """By AOTAutograd, which inductor compiles from, so that no C++ compiler is needed."""
+    plain, compiled = (train_a_little(tiny(tiny_base)) for _ in range(2))
+    compiled.load_state_dict(plain.state_dict())
+    compiled.compile_layers("aot_eager")
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    expected = gradients(plain)
+    for name, grad in gradients(compiled).items():
+        torch.testing.assert_close(grad, expected[name])
+    # A copy for scoring is a plain one.
+    assert all(layer._compiled_call_impl is None for layer in compiled.dense().trunk.layers)
+
+
 def test_gradient_checkpointing_gives_the_same_gradients(tiny_base):
     plain = train_a_little(tiny(tiny_base))
     thrifty = train_a_little(tiny(tiny_base, gradient_checkpointing=True))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from tiny_leads import Leads, batch, prompts, tiny, train_a_little
 
+from leadrank.errors import UserError
 from leadrank.model import frozen as frozen_module
 from leadrank.model.encoder import LeadEncoder
 from leadrank.model.frozen import compute_frozen
@@ -48,6 +49,33 @@ def test_states_are_those_that_enter_the_lowest_adapted_layer(tiny_base):
     own = together["attention_mask"].bool()
     torch.testing.assert_close(found[own], expected[own], rtol=0, atol=1e-5)
     assert not found[~own].any()
+
+
+def test_states_in_half_precision_take_half_the_room_and_move_scores_little(
+    tiny_base, own_cache_folder
+):
+    encoder, leads = train_a_little(tiny(tiny_base)).eval(), Leads(prompts())
+    rows = np.arange(len(leads))
+    whole = compute(encoder, leads)
+    half = compute_frozen(encoder, leads, rows, max_tokens=40, kept_as="float16")
+    files = sorted((own_cache_folder / "states").glob("*.npy"), key=lambda f: f.stat().st_size)
+    assert [np.load(file).dtype for file in files] == [np.float16, np.float32]
+    # float16 has 11 binary digits, so each state is rounded by 2^-11 of itself at most.
+    np.testing.assert_allclose(half.states, whole.states, rtol=2**-11, atol=1e-7)
+    given = batch(leads.prompts)
+    found, expected = (
+        encoder(given["input_ids"], given["attention_mask"], kept.batch(rows)).detach()
+        for kept in (half, whole)
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=5e-3)
+
+
+def test_states_beyond_half_precision_are_refused(tiny_base):
+    encoder, leads = tiny(tiny_base), Leads(prompts())
+    with torch.no_grad():
+        encoder.trunk.embed_tokens.weight.mul_(1e6)
+    with pytest.raises(UserError, match=r"up to 65504, .* take data.states: float32"):
+        compute_frozen(encoder, leads, np.arange(4), max_tokens=40, kept_as="float16")
 
 
 def test_equal_prompts_are_computed_once(tiny_base):

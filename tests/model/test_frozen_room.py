@@ -9,17 +9,17 @@ import time
 import numpy as np
 import pytest
 
-from leadrank.model.kept_arrays import make_room, remove_leftovers, write_arrays
+from leadrank.model.kept_arrays import Wanted, make_room, remove_leftovers, write_arrays
 from leadrank.model.team import Team
 
 KILLED_RUN = """
 import os, pathlib, signal
-from leadrank.model.kept_arrays import write_arrays
+from leadrank.model.kept_arrays import Wanted, write_arrays
 from leadrank.model.team import Team
 def power_cut(arrays):
     arrays[0][:] = 1
     os.kill(os.getpid(), signal.SIGKILL)
-write_arrays({pathlib.Path("kept.npy"): (100, 10)}, power_cut, Team())
+write_arrays({pathlib.Path("kept.npy"): Wanted(100, 10)}, power_cut, Team())
 """
 
 
@@ -88,6 +88,6 @@ def test_a_killed_run_leaves_its_array_and_the_next_write_removes_it(tmp_path):
         assert left not in names(tmp_path)
         arrays[0][:] = 2
 
-    write_arrays({tmp_path / "kept.npy": (3, 2)}, fill, Team())
+    write_arrays({tmp_path / "kept.npy": Wanted(3, 2)}, fill, Team())
     assert names(tmp_path) == ["kept.npy"]
     np.testing.assert_array_equal(np.load(tmp_path / "kept.npy"), np.full((3, 2), 2.0))
