@@ -36,7 +36,10 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
         for batch in batches:
             stepper.step(paired[batch])
 
-    drift = _difference(upper, leads, batches[0], frozen)
+    half = compute_frozen(
+        upper.encoder, leads.data.rows, positions, max_tokens=1024, kept_as="float16"
+    )
+    drift, rounded = (_difference(upper, leads, batches[0], kept) for kept in (frozen, half))
     calls: dict[str, Callable[[], Any]] = {
         "kept": lambda: epoch(steppers["kept"], True),
         "not kept": lambda: epoch(steppers["kept"], False),
@@ -55,6 +58,7 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
         ),
         Figure("  over LoRA on all layers", took["all"] / kept, "times", n, 3.5),
         Figure("  largest difference of a score", drift, "logits", n, 1e-3, "most"),
+        Figure("    in half precision", rounded, "logits", n, 1e-2, "most"),
     ]
 
 
