@@ -11,10 +11,12 @@ import torch
 from leadrank.bench.benches import OF_SIZE
 from leadrank.bench.big_table import make_big_table
 from leadrank.bench.int8_quality import overlap
-from leadrank.bench.list_metrics import _scores, by_list, rival
+from leadrank.bench.list_metrics import SHARES, _scores, by_list, pooled, rival
 from leadrank.bench.sizes import SMOKE
 from leadrank.bench.tokens_that_matter import share_of_padding
 from leadrank.funnel import load_crm_file, read_lead_table
+from leadrank.preference.ndcg import ndcg
+from leadrank.preference.order_metrics import auc, top_hits, top_size
 
 
 @pytest.mark.parametrize("name", list(OF_SIZE))
@@ -28,6 +30,15 @@ def test_a_bench_of_size_gives_figures(name):
 def test_lists_measured_by_torchmetrics_have_the_same_values():
     scores = _scores(30, 20)
     torch.testing.assert_close(by_list(*scores), rival(*scores), atol=1e-6, rtol=0)
+
+
+def test_all_rows_measured_as_one_list_have_the_metrics_own_values():
+    score, label, weight, group = _scores(30, 20)
+    hits, _ = top_hits(score, label, weight, shares=SHARES)
+    expected = [auc(score, label, weight), ndcg(score, label, weight)]
+    expected += list(hits / top_size(weight, shares=SHARES))
+    found = pooled(score, label, weight, group)
+    torch.testing.assert_close(found, torch.stack(expected))
 
 
 def test_the_big_table_is_one_that_a_crm_file_reads_whole(tmp_path):

@@ -73,12 +73,15 @@ def adapted(sizes: Sizes, **others: Any) -> EncoderSettings:
 
 
 def new_model(leads: Leads, settings: EncoderSettings) -> LeadModel:
-    """An encoder of these settings and a head with random weights, the same each time."""
+    """An encoder of these settings and a head with random weights, the same each time.
+
+    A head that starts at zero would hide every difference between two encoders.
+    """
     torch.manual_seed(0)
     encoder = LeadEncoder(settings, leads.device)
     features = leads.data.field_features
     head = ScoreHead(
-        HeadSettings(),
+        HeadSettings(start="random"),
         encoder.width,
         features.width,
         features.cross_columns(),

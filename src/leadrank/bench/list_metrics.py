@@ -16,8 +16,8 @@ from leadrank.bench.clock import side_by_side, timed
 from leadrank.bench.figure import Figure
 from leadrank.bench.sizes import Sizes
 from leadrank.preference.list_precision import list_precision_on
-from leadrank.preference.ndcg import ndcg, ndcg_on
-from leadrank.preference.order_metrics import auc, auc_on, top_hits, top_size
+from leadrank.preference.ndcg import ndcg_on
+from leadrank.preference.order_metrics import auc_on, top_hits_on, top_size
 from leadrank.preference.rank_axis import in_order, rank_axis
 
 POSITIVES, TOP, SHARES = 2, 5, (0.001, 0.01, 0.05, 0.1)
@@ -48,9 +48,12 @@ def list_metrics(sizes: Sizes) -> list[Figure]:
 
 def pooled(score: Tensor, label: Tensor, weight: Tensor, group: Tensor) -> Tensor:
     """AUC, NDCG and P@K of all rows as one list [2 + shares]."""
-    hits, _ = top_hits(score, label, weight, shares=SHARES)
+    axis = rank_axis(score)
+    label, weight = in_order(axis, label, weight)
+    axis = axis._replace(order=None)
+    hits, _ = top_hits_on(axis, label, weight, shares=SHARES)
     precision = hits / top_size(weight, shares=SHARES)
-    whole = torch.stack([auc(score, label, weight), ndcg(score, label, weight)])
+    whole = torch.stack([auc_on(axis, label, weight), ndcg_on(axis, label, weight)])
     return torch.cat([whole, precision])
 
 

@@ -21,7 +21,10 @@ def reads_by_layer(encoder: LeadEncoder) -> bool:
     """Whether it pays and is exact: packed weights on a CPU, and a trunk that can be parted."""
     if next(encoder.parameters()).device.type != "cpu" or not is_packed(encoder.trunk):
         return False
-    return len(encoder.trunk.layers) == 1 or can_part(encoder.trunk, 1)
+    if encoder.parts is None:
+        # Tried once: the trial unpacks all layers twice.
+        encoder.parts = len(encoder.trunk.layers) == 1 or can_part(encoder.trunk, 1)
+    return encoder.parts
 
 
 @torch.no_grad()

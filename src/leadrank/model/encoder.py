@@ -56,7 +56,8 @@ class EncoderSettings:
 class LeadEncoder(nn.Module):
     """Reads leads' token ids and gives one vector a lead.
 
-    `vocabulary` is the language-model head, where it was asked for.
+    `vocabulary` is the language-model head, where it was asked for; `parts` whether layers can
+    be run apart, once somebody has tried.
 
     Args:
         settings: see `EncoderSettings`.
@@ -72,6 +73,7 @@ class LeadEncoder(nn.Module):
     """
 
     vocabulary: nn.Module
+    parts: bool | None = None
 
     def __init__(
         self,

@@ -89,7 +89,17 @@ def top_hits(
         weight: multiplicity of each row [*draws n].
         shares: the q [shares].
     """
-    axis = rank_axis(score)
+    return top_hits_on(rank_axis(score), label, weight, shares=shares)
+
+
+def top_hits_on(
+    axis: RankAxis,
+    label: Float64[Tensor, " n"],
+    weight: Float64[Tensor, "*draws n"],
+    *,
+    shares: Sequence[float],
+) -> tuple[Float64[Tensor, "*draws shares"], Float64[Tensor, "*draws shares"]]:
+    """Return `top_hits` of rows whose rank axis is known."""
     rows = at_edges(axis, weight)
     size = top_size(weight, shares=shares)
     seen = at_edges(axis, label * (weight > 0))
