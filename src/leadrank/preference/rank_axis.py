@@ -94,8 +94,9 @@ def _within(falling: Tensor, start: Tensor, *, stable: bool) -> Tensor:
     matrix = torch.full((len(size) * longest,), torch.inf, dtype=torch.float64)
     matrix[at] = falling
     # Of two infinite values the one that is there must come before the empty place.
-    kind = "stable" if stable or bool((falling == torch.inf).any()) else None
-    ranked = matrix.view(-1, longest).numpy().argsort(axis=1, kind=kind)
+    stable = stable or bool((falling == torch.inf).any())
+    matrix_rows = matrix.view(-1, longest).numpy()
+    ranked = matrix_rows.argsort(axis=1, kind="stable" if stable else "quicksort")
     return taken(torch.from_numpy(ranked).flatten(), at) + first
 
 
