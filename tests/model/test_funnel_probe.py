@@ -10,10 +10,11 @@ from scipy.sparse import csr_matrix
 from leadrank.model import funnel_probe as module
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.funnel_probe import Sides, fit_funnel_probe
-from leadrank.model.probe import fit_probe
+from leadrank.model.probe import Penalties, fit_probe
 from leadrank.preference import Tier, preference_pairs, tier_sides
 
 N, ORDERS = 1500, 12
+NEAR = Penalties(30.0, np.inf, np.inf, np.inf, np.inf)
 
 
 def world(*, agrees: bool, seed: int = 0):
@@ -51,7 +52,7 @@ def fitted(agrees):
     fields, label, stage, train, test, answer = world(agrees=agrees)
     given_ = arguments(fields, label, train)
     sides = [Sides(stage[train], ~stage[train])]
-    probes = fit_probe(*given_), fit_funnel_probe(*given_, sides=sides)
+    probes = fit_probe(*given_), fit_funnel_probe(*given_, sides=sides, near=NEAR)
     none = np.zeros((len(test), 0), np.float32)
     return [auc(probe.score(none, fields[test]), answer) for probe in probes], probes
 
@@ -82,7 +83,7 @@ def test_the_weights_are_its_own_and_the_tiers_by_their_share(monkeypatch):
     keep("fit_blocks", module.fit_blocks)
     keep("_learn", module._learn)
     text, *rest = arguments(fields, label, train)
-    probe = fit_funnel_probe(text, *rest, sides=[Sides(stage[train], ~stage[train])])
+    probe = fit_funnel_probe(text, *rest, sides=[Sides(stage[train], ~stage[train])], near=NEAR)
     (_, lesson), (_, last) = seen["_learn"][0], seen["fit_blocks"][-1]
     tier = fields[train] @ lesson.fitted.weights[0] + lesson.fitted.bias
     own = fields[train] @ last.weights[0] + last.bias
@@ -96,7 +97,7 @@ def test_the_lesson_is_out_of_fold():
     fields = chance.normal(size=(300, 60)).astype(np.float32)
     side = chance.random(300) < 0.5
     inputs = module.Inputs.of(fields[:, :0], fields, NO_CROSSES, None, read_text=True)
-    lesson = module._learn(inputs, Sides(side, ~side), np.ones(300), np.arange(300))
+    lesson = module._learn(inputs, Sides(side, ~side), np.ones(300), np.arange(300), NEAR)
     inside = fields @ lesson.fitted.weights[0]
     assert auc(inside, side) > 0.65  # so it would show
     assert auc(lesson.taught, side) < 0.58
@@ -107,7 +108,7 @@ def test_rows_that_ordered_teach_no_tier():
     given_ = arguments(fields, label, train)
     ordered = label[train] == 1
     one, other = (
-        fit_funnel_probe(*given_, sides=[Sides(stage[train] | add, ~stage[train])])
+        fit_funnel_probe(*given_, sides=[Sides(stage[train] | add, ~stage[train])], near=NEAR)
         for add in (np.zeros_like(ordered), ordered)
     )
     np.testing.assert_array_equal(one.weight, other.weight)
@@ -119,9 +120,8 @@ def test_a_tier_of_few_rows_teaches_nothing(rows):
     given_ = arguments(fields, label, train)
     wins = np.zeros(len(train), bool)
     wins[np.flatnonzero(label[train] == 0)[:rows]] = True
-    alone, taught = (
-        fit_probe(*given_), fit_funnel_probe(*given_, sides=[Sides(wins, ~wins)])
-    )  # fmt: skip
+    alone = fit_probe(*given_)
+    taught = fit_funnel_probe(*given_, sides=[Sides(wins, ~wins)], near=alone.penalties)
     for name, value in vars(alone).items():
         np.testing.assert_array_equal(getattr(taught, name), value)
 
@@ -136,7 +136,7 @@ def test_text_products_and_words_are_taught_too():
     stage = chance.random(400) < 1 / (1 + np.exp(-3 * true))
     label = (chance.random(400) < 0.3 / (1 + np.exp(-true))).astype(np.float32)
     given_ = text, fields, np.array([[0, 1]]), label, np.ones(400), np.arange(400)
-    probe = fit_funnel_probe(*given_, sides=[Sides(stage, ~stage)], ngrams=words)
+    probe = fit_funnel_probe(*given_, sides=[Sides(stage, ~stage)], near=NEAR, ngrams=words)
     assert np.isfinite(probe.penalties.tiers)
     scores = probe.score(text, fields, words)
     assert auc(scores, stage) > 0.8

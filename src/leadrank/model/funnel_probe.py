@@ -22,6 +22,7 @@ from leadrank.model.probe import (
     Block,
     Fitted,
     Inputs,
+    Penalties,
     Probe,
     fit_blocks,
     fit_penalised,
@@ -57,6 +58,7 @@ def fit_funnel_probe(
     lead: Array,
     *,
     sides: Sequence[Sides],
+    near: Penalties,
     ngrams: csr_matrix | None = None,
     read_text: bool = True,
 ) -> Probe:
@@ -70,6 +72,7 @@ def fit_funnel_probe(
         weight: rows of the population that each row stands for [n].
         lead: codes of the leads [n]; a lead's rows stay in one fold.
         sides: of each tier; rows that ordered are left out.
+        near: the penalties of the labels' own probe, where the search begins.
         ngrams: sparse n-grams of the text [n v]; None: none.
         read_text: false leaves the vectors out from the start, where there are fields.
 
@@ -80,22 +83,24 @@ def fit_funnel_probe(
     """
     inputs = Inputs.of(text, fields, crosses, ngrams, read_text=read_text)
     lessons = [
-        _learn(inputs, one, weight, lead)
+        _learn(inputs, one, weight, lead, near)
         for one in (Sides(*(side & (label == 0) for side in tier)) for tier in sides)
         if min(one.wins.sum(), one.loses.sum()) >= LEAST_ROWS
     ]
     if lessons:
         inputs = inputs.with_tiers(np.column_stack([lesson.taught for lesson in lessons]))
-    fitted = fit_blocks(inputs.blocks, inputs.choices, label, weight, lead)
+    fitted = fit_blocks(inputs.blocks, inputs.choices, label, weight, lead, near)
     return inputs.probe(_taken_in(fitted, lessons))
 
 
-def _learn(inputs: Inputs, sides: Sides, weight: Array, lead: Array) -> _Lesson:
+def _learn(
+    inputs: Inputs, sides: Sides, weight: Array, lead: Array, near: Penalties
+) -> _Lesson:
     """One tier's score: penalties chosen and weights fitted on its rows, and out of fold."""
     rows = np.flatnonzero(sides.wins | sides.loses)
     side, own = sides.wins[rows].astype(np.float32), weight[rows]
     blocks = [block[rows] for block in inputs.blocks]
-    fitted = fit_blocks(blocks, inputs.choices, side, own, lead[rows])
+    fitted = fit_blocks(blocks, inputs.choices, side, own, lead[rows], near)
     score = _score(inputs.blocks, fitted.weights, fitted.bias)
     for fit, held in lead_folds(side, lead[rows]):
         learned = [block[fit] for block in blocks]

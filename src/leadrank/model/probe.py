@@ -13,11 +13,14 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from leadrank.model.crosses import crossed
@@ -164,6 +167,7 @@ def fit_blocks(
     label: Array,
     weight: Array,
     lead: Array,
+    near: Penalties | None = None,
 ) -> Fitted:
     """Weights of logistic regression, the penalties chosen by five folds over leads.
 
@@ -173,6 +177,7 @@ def fit_blocks(
         label: 0 or 1 [n].
         weight: rows of the population that each row stands for [n].
         lead: codes of the leads [n].
+        near: penalties of a like problem, from which one round of search is enough.
 
     Raises ValueError when the labels are all the same.
     """
@@ -180,8 +185,17 @@ def fit_blocks(
         raise ValueError("a probe needs both orders and non-orders to learn from")
     # Weights that sum to n leave the penalties' meaning alone.
     weight = weight / weight.mean()
-    folds = lead_folds(label, lead)
-    penalties = _search(lambda tried: _fold_loss(blocks, label, weight, folds, tried), choices)
+    folds = [
+        (fit, held) for fit, held in lead_folds(label, lead) if len(np.unique(label[fit])) > 1
+    ]
+
+    def loss(tried: Penalties) -> float:
+        """Folds side by side, each on one thread: their products are too small to share."""
+        jobs = (delayed(_fold_loss)(blocks, label, weight, fold, tried) for fold in folds)
+        return sum(Parallel(torch.get_num_threads(), prefer="threads")(jobs))
+
+    with threadpool_limits(1):
+        penalties = _search(loss, choices, near)
     exact = [block.astype(np.float64) for block in blocks]
     return Fitted(*fit_penalised(exact, label, weight, penalties), penalties)
 
@@ -201,13 +215,27 @@ def _choices(blocks: list[Block], *, read_text: bool) -> dict[str, tuple[float, 
 
 
 def _search(
-    loss: Callable[[Penalties], float], choices: dict[str, tuple[float, ...]]
+    loss: Callable[[Penalties], float],
+    choices: dict[str, tuple[float, ...]],
+    near: Penalties | None = None,
 ) -> Penalties:
-    """The best penalty of one block after the other, from the most cautious of each, twice."""
+    """The best penalty of one block after the other, from the most cautious of each, twice.
+
+    From `near`, where that is among the choices, once.
+    """
     remembered = cache(loss)
     best = Penalties(**{block: tried[-1] for block, tried in choices.items()})
+    if near is not None:
+        known = {block: p for block, p in near._asdict().items() if p in choices[block]}
+        best = best._replace(**known)
     steps = [(block, penalty) for block, tried in choices.items() for penalty in tried]
-    bar = tqdm(steps * ROUNDS, desc="linear probe", unit="penalty", delay=2, ncols=80)
+    bar = tqdm(
+        steps * (ROUNDS if near is None else 1),
+        desc="linear probe",
+        unit="penalty",
+        delay=2,
+        ncols=80,
+    )
     for block, penalty in bar:
         best = min(best, best._replace(**{block: penalty}), key=remembered)
     return best
@@ -223,21 +251,32 @@ def lead_folds(label: Array, lead: Array) -> Folds:
 
 
 def _fold_loss(
-    blocks: list[Block], label: Array, weight: Array, folds: Folds, penalties: Penalties
+    blocks: list[Block],
+    label: Array,
+    weight: Array,
+    fold: tuple[NDArray, NDArray],
+    penalties: Penalties,
 ) -> float:
-    total = 0.0
-    for fit, held in folds:
-        if len(np.unique(label[fit])) < 2:
-            continue
-        learned = [block[fit] for block in blocks]
-        coefficients, bias = fit_penalised(learned, label[fit], weight[fit], penalties)
-        parts = zip(blocks, coefficients, strict=True)
-        score = sum((block[held] @ c for block, c in parts), start=np.float64(bias))
-        probability = 1 / (1 + np.exp(-score))
-        total += log_loss(
-            label[held], probability, sample_weight=weight[held], normalize=False, labels=[0, 1]
+    fit, held = fold
+    read = [np.isfinite(penalty) for penalty in penalties]
+    learned, asked = (
+        [block[rows if use else rows[:0]] for block, use in zip(blocks, read, strict=True)]
+        for rows in fold
+    )
+    coefficients, bias = fit_penalised(learned, label[fit], weight[fit], penalties)
+    parts = zip(asked, coefficients, read, strict=True)
+    score = sum(
+        (block @ own for block, own, use in parts if use), start=np.full(len(held), bias)
+    )
+    return float(
+        log_loss(
+            label[held],
+            1 / (1 + np.exp(-score)),
+            sample_weight=weight[held],
+            normalize=False,
+            labels=[0, 1],
         )
-    return total
+    )
 
 
 def fit_penalised(

@@ -97,7 +97,8 @@ def taught_on_train(
     training days may not hold later, and few orders on validation cannot tell.
     """
     inputs = text, fields, ngrams
-    alone, taught = fit_on_train(data, *inputs), _fit_on_train(data, *inputs, _sides(data))
+    alone = fit_on_train(data, *inputs)
+    taught = _fit_on_train(data, *inputs, sides=_sides(data), near=alone.penalties)
     rows = data.positions("validation")
     scores = [
         torch.from_numpy(probe.score(text[rows], fields[rows], ngrams[rows])).double()
@@ -114,7 +115,7 @@ def fit_on_train(
     data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
 ) -> Probe:
     """The probe of the rows that train, of inputs [rows ...] of the whole table."""
-    return _fit_on_train(data, text, fields, ngrams, None)
+    return _fit_on_train(data, text, fields, ngrams)
 
 
 def _fit_on_train(
@@ -122,14 +123,14 @@ def _fit_on_train(
     text: np.ndarray,
     fields: np.ndarray,
     ngrams: csr_matrix,
-    sides: list[Sides] | None,
+    **taught: Any,
 ) -> Probe:
     train = data.positions("train")
     columns = (data.rows.label, data.rows.weight, data.rows.lead)
     label, weight, lead = (column.numpy()[train] for column in columns)
     crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
     fit_on = (text[train], fields[train], crosses, label, weight, lead)
-    return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text, sides=sides)
+    return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text, **taught)
 
 
 def _sides(data: LeadDataModule) -> list[Sides]:
