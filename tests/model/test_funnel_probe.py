@@ -10,11 +10,10 @@ from scipy.sparse import csr_matrix
 from leadrank.model import funnel_probe as module
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.funnel_probe import Sides, fit_funnel_probe
-from leadrank.model.probe import Penalties, fit_probe
+from leadrank.model.probe import fit_probe
 from leadrank.preference import Tier, preference_pairs, tier_sides
 
 N, ORDERS = 1500, 12
-NEAR = Penalties(30.0, np.inf, np.inf, np.inf, np.inf)
 
 
 def world(*, agrees: bool, seed: int = 0):
@@ -52,7 +51,7 @@ def fitted(agrees):
     fields, label, stage, train, test, answer = world(agrees=agrees)
     given_ = arguments(fields, label, train)
     sides = [Sides(stage[train], ~stage[train])]
-    probes = fit_probe(*given_), fit_funnel_probe(*given_, sides=sides, near=NEAR)
+    probes = fit_probe(*given_), fit_funnel_probe(*given_, sides=sides)
     none = np.zeros((len(test), 0), np.float32)
     return [auc(probe.score(none, fields[test]), answer) for probe in probes], probes
 
@@ -83,7 +82,7 @@ def test_the_weights_are_its_own_and_the_tiers_by_their_share(monkeypatch):
     keep("fit_blocks", module.fit_blocks)
     keep("_learn", module._learn)
     text, *rest = arguments(fields, label, train)
-    probe = fit_funnel_probe(text, *rest, sides=[Sides(stage[train], ~stage[train])], near=NEAR)
+    probe = fit_funnel_probe(text, *rest, sides=[Sides(stage[train], ~stage[train])])
     (_, lesson), (_, last) = seen["_learn"][0], seen["fit_blocks"][-1]
     tier = fields[train] @ lesson.fitted.weights[0] + lesson.fitted.bias
     own = fields[train] @ last.weights[0] + last.bias
@@ -91,16 +90,34 @@ def test_the_weights_are_its_own_and_the_tiers_by_their_share(monkeypatch):
     np.testing.assert_allclose(probe.score(text, fields[train]), expected, atol=1e-4)
 
 
-def test_the_lesson_is_out_of_fold():
-    """A side that is pure chance cannot be told of rows that its score never saw."""
+def test_no_row_is_scored_by_a_model_that_saw_its_lead():
+    """Noise: of an ordering lead's five rows four won and one ordered; no input says which."""
     chance = np.random.default_rng(0)
-    fields = chance.normal(size=(300, 60)).astype(np.float32)
-    side = chance.random(300) < 0.5
+    fields = np.repeat(chance.normal(size=(200, 40)), 5, axis=0).astype(np.float32)
+    lead = np.repeat(np.arange(200), 5)
+    ordered = np.zeros(1000, bool)
+    ordered[np.arange(0, 500, 5)] = True
+    wins = (lead < 100) & ~ordered
     inputs = module.Inputs.of(fields[:, :0], fields, NO_CROSSES, None, read_text=True)
-    lesson = module._learn(inputs, Sides(side, ~side), np.ones(300), np.arange(300), NEAR)
-    inside = fields @ lesson.fitted.weights[0]
-    assert auc(inside, side) > 0.65  # so it would show
-    assert auc(lesson.taught, side) < 0.58
+    lesson = module._learn(inputs, Sides(wins, (lead >= 100)), np.ones(1000), lead)
+    known = fields @ lesson.fitted.weights[0]
+    assert auc(known, ordered) > 0.65  # so it would show
+    assert auc(lesson.taught, ordered) < 0.58
+    assert auc(lesson.taught, wins) < 0.58
+
+
+def test_a_tier_upside_down_is_left_out_and_a_good_one_beside_it_stays():
+    fields, label, stage, train, test, answer = world(agrees=True)
+    given_, deep = arguments(fields, label, train), stage[train]
+    good, turned = Sides(deep, ~deep), Sides(~deep, deep)
+    none = np.zeros((len(test), 0), np.float32)
+    alone = fit_probe(*given_)
+    upside = fit_funnel_probe(*given_, sides=[turned])
+    assert upside.penalties.tiers == np.inf
+    np.testing.assert_array_equal(upside.weight, alone.weight)
+    both, only = (fit_funnel_probe(*given_, sides=tiers) for tiers in ([good, turned], [good]))
+    found, expected = (auc(probe.score(none, fields[test]), answer) for probe in (both, only))
+    assert found > expected - 0.01
 
 
 def test_rows_that_ordered_teach_no_tier():
@@ -108,20 +125,22 @@ def test_rows_that_ordered_teach_no_tier():
     given_ = arguments(fields, label, train)
     ordered = label[train] == 1
     one, other = (
-        fit_funnel_probe(*given_, sides=[Sides(stage[train] | add, ~stage[train])], near=NEAR)
+        fit_funnel_probe(*given_, sides=[Sides(stage[train] | add, ~stage[train])])
         for add in (np.zeros_like(ordered), ordered)
     )
     np.testing.assert_array_equal(one.weight, other.weight)
 
 
-@pytest.mark.parametrize("rows", [0, module.LEAST_ROWS - 1])
-def test_a_tier_of_few_rows_teaches_nothing(rows):
+@pytest.mark.parametrize("leads", [0, module.LEAST_LEADS - 1])
+def test_a_tier_of_few_leads_teaches_nothing(leads):
+    """However many rows these leads have."""
     fields, label, _, train, *_ = world(agrees=True)
-    given_ = arguments(fields, label, train)
+    text, fields, crosses, label, ones, lead = arguments(fields, label, train)
     wins = np.zeros(len(train), bool)
-    wins[np.flatnonzero(label[train] == 0)[:rows]] = True
-    alone = fit_probe(*given_)
-    taught = fit_funnel_probe(*given_, sides=[Sides(wins, ~wins)], near=alone.penalties)
+    wins[np.flatnonzero(label == 0)[: 20 * leads]] = True
+    lead[wins] = -1 - np.arange(wins.sum()) % max(leads, 1)
+    given_ = text, fields, crosses, label, ones, lead
+    alone, taught = fit_probe(*given_), fit_funnel_probe(*given_, sides=[Sides(wins, ~wins)])
     for name, value in vars(alone).items():
         np.testing.assert_array_equal(getattr(taught, name), value)
 
@@ -136,7 +155,7 @@ def test_text_products_and_words_are_taught_too():
     stage = chance.random(400) < 1 / (1 + np.exp(-3 * true))
     label = (chance.random(400) < 0.3 / (1 + np.exp(-true))).astype(np.float32)
     given_ = text, fields, np.array([[0, 1]]), label, np.ones(400), np.arange(400)
-    probe = fit_funnel_probe(*given_, sides=[Sides(stage, ~stage)], near=NEAR, ngrams=words)
+    probe = fit_funnel_probe(*given_, sides=[Sides(stage, ~stage)], ngrams=words)
     assert np.isfinite(probe.penalties.tiers)
     scores = probe.score(text, fields, words)
     assert auc(scores, stage) > 0.8

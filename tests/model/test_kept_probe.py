@@ -70,6 +70,6 @@ def test_other_data_options_or_code_are_another_fit(fits, monkeypatch):
     changed[0, 0] += 1e-3
     kept_probe(changed, fields, *rest)
     kept_probe(text, fields, *rest, read_text=False)
-    monkeypatch.setattr(module, "_code", lambda: "another")
+    monkeypatch.setattr(module, "probe_code", lambda: "another")
     kept_probe(text, fields, *rest)
     assert len(fits) == 4

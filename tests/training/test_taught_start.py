@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.probe import fit_probe
+from leadrank.preference import Difference
 from leadrank.training import callbacks
 
 
@@ -32,7 +33,11 @@ def test_the_funnels_probe_starts_unless_validation_is_against_it(
     field = (label + 0.1 * np.arange(n) / n)[:, None].astype(np.float32)
     probe = fit_probe(none, field, NO_CROSSES, label, np.ones(n), np.arange(n))
     fitted = {
-        name: replace(probe, weight=probe.weight * times)
+        name: replace(
+            probe,
+            weight=probe.weight * times,
+            penalties=probe.penalties._replace(tiers=1.0 if name == "taught" else np.inf),
+        )
         for name, times in (("taught", taught), ("alone", alone))
     }
     sides = []
@@ -43,6 +48,29 @@ def test_the_funnels_probe_starts_unless_validation_is_against_it(
 
     monkeypatch.setattr(callbacks, "_fit_on_train", fit)
     found = callbacks.taught_on_train(data, none, field, csr_matrix((n, 0)))
-    assert found is fitted[kept]
+    assert found == (fitted[kept], kept == "taught")
     assert sides[0] is None
     assert len(sides[1]) == sum(tier.weight > 0 for tier in data.tiers)
+
+
+@pytest.mark.parametrize(
+    ("gap", "kept"),
+    [
+        pytest.param((-0.01, -0.05, 0.03), True, id="worse by half an error"),
+        pytest.param((-0.03, -0.07, 0.01), False, id="worse by one and a half"),
+        pytest.param((float("nan"),) * 3, True, id="nobody can tell"),
+    ],
+)
+def test_validation_is_against_it_from_a_standard_error_on(
+    small_crm, data_of, monkeypatch, gap, kept
+):
+    data = data_of(small_crm, max_rows=60)
+    data.setup("fit")
+    n = len(data.rows.label)
+    none, field = np.zeros((n, 0), np.float32), np.arange(n, dtype=np.float32)[:, None]
+    probe = fit_probe(none, field, NO_CROSSES, np.arange(n) % 2, np.ones(n), np.arange(n))
+    taught = replace(probe, penalties=probe.penalties._replace(tiers=1.0))
+    monkeypatch.setattr(callbacks, "_fit_on_train", lambda *_, sides=(): taught)
+    found = {"average_precision": Difference(*gap)}
+    monkeypatch.setattr(callbacks, "paired_difference", lambda *_: found)
+    assert callbacks.taught_on_train(data, none, field, csr_matrix((n, 0)))[1] is kept

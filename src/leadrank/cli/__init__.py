@@ -154,6 +154,7 @@ def _audit(words: list[str]) -> int:
 def _margins(words: list[str]) -> int:
     parser = _parser("margins")
     parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    parser.add_argument("--exp", help="layers and prompts of this experiment; default: base")
     parser.add_argument("--trials", help="some only: NAME,NAME; default: all that there are")
     parser.add_argument("--shares", help="shares of the orders; default 1,0.3,0.1,0.03")
     parser.add_argument("--seeds", type=int, default=5, help="default %(default)s")

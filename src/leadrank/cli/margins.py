@@ -33,7 +33,8 @@ def run_margins(chosen: Namespace, words: list[str]) -> int:
     if chosen.smoke:
         flags += [f"--data.max_rows={SMOKE_ROWS}", f"--data.prompt.max_tokens={SMOKE_TOKENS}"]
         flags += [f"--model.encoder.layers={SMOKE_LAYERS}"]
-    base = read_experiment([chosen.experiments / "base.yaml"], flags)
+    names = ["base", *([chosen.exp] if chosen.exp else [])]
+    base = read_experiment([chosen.experiments / f"{name}.yaml" for name in names], flags)
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
     study, test = open_study(base.data, encoder, experiments=chosen.experiments)
     trials = _trials(trials_of(study.data.funnel), chosen.trials)

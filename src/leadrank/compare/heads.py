@@ -105,8 +105,10 @@ def _prepare(study: Study, preset: Preset) -> Ready:
     fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
     read = fields if head.fields else fields[:, :0]
     inputs = frozen.vectors(), read, ngrams if head.wide else ngrams[:, :0]
-    fit = taught_on_train if head.start == "funnel_probe" else fit_on_train
-    probe = fit(data, *inputs)
+    if head.start == "funnel_probe":
+        probe, _ = taught_on_train(data, *inputs)
+    else:
+        probe = fit_on_train(data, *inputs)
     if probe.ngram_weight.any():
         wide = WideBranch(data.ngrams, probe.ngram_weight)
         data.rows.wide = torch.from_numpy(wide.score(data.table.rows))

@@ -1,5 +1,7 @@
 """Every trial at every share, seed and rate, each kept as it ends, so that a run goes on."""
 
+import hashlib
+import inspect
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +18,8 @@ from leadrank.errors import UserError
 from leadrank.lab.fit import fit_trial
 from leadrank.lab.scarce import scarce
 from leadrank.lab.trials import Trial
+from leadrank.model.kept_probe import probe_code
+from leadrank.training.callbacks import taught_on_train
 
 SHARES = (1.0, 0.3, 0.1, 0.03)
 SEEDS = 5
@@ -51,7 +55,7 @@ def run_cells(
 
     Raises UserError where the folder's cells are of other data, trials or epochs.
     """
-    key = f"{study.table.fingerprint} {epochs} {study.encoder}"
+    key = f"{study.table.fingerprint} {epochs} {study.encoder} {_code()}"
     wanted = [
         (share, seed, trial, rate)
         for share in shares
@@ -72,6 +76,13 @@ def run_cells(
         fit = fit_trial(have, trial, seed=seed, rate=rate, epochs=epochs)
         _write(file, **vars(fit), orders=have.orders, made_of=f"{key} {trial}")
     return [_read(file, one, f"{key} {one[2]}") for file, one in kept]
+
+
+def _code() -> str:
+    """Changes with the code of the probes that heads start as."""
+    return hashlib.sha256(
+        (probe_code() + inspect.getsource(taught_on_train)).encode()
+    ).hexdigest()
 
 
 def _name(share: float, seed: int, trial: Trial, rate: float) -> str:

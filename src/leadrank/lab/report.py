@@ -24,7 +24,7 @@ COLOURS = {
     "pairs": SYSTEMS[3][0],
     "loss": INK,
     "head": INK,
-    "start": SYSTEMS[0][0],
+    "start": "#b8860b",
     CHOSEN: INK,
 }
 
@@ -40,8 +40,8 @@ def page(gaps: Sequence[Gap], trials: Sequence[Trial], *, title: str, command: s
 
 ABOUT = (
     f"Differences to {REFERENCE} (labels alone) on the test rows: means over seeds, 95 % "
-    "intervals over draws of leads and seeds. Heads on frozen vectors, all started as the same "
-    "probe; rates are chosen on validation. "
+    "intervals over draws of leads and seeds. Heads on frozen vectors, started as the "
+    "labels' probe but for those of the family start; rates are chosen on validation. "
     f"{CHOSEN!r} takes, for each seed, whichever trial was best on validation."
 )
 

@@ -53,8 +53,10 @@ class Scarce:
                 data.rows.fields.numpy(),
                 data.ngrams.encode(data.table.rows),
             )
-            fit = taught_on_train if name == "funnel_probe" else fit_on_train
-            probe = fit(data, *inputs)
+            if name == "funnel_probe":
+                probe, _ = taught_on_train(data, *inputs)
+            else:
+                probe = fit_on_train(data, *inputs)
             wide = WideBranch(data.ngrams, probe.ngram_weight)
             self.known[name] = Started(probe, torch.from_numpy(wide.score(data.table.rows)))
         return self.known[name]

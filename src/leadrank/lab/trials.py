@@ -1,4 +1,4 @@
-"""What the lab tries: methods that differ in one thing from the paper's pairs."""
+"""What the lab tries: methods that differ in little from the paper's pairs."""
 
 import math
 from dataclasses import dataclass, replace

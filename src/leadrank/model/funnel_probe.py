@@ -1,13 +1,13 @@
 """A probe that the funnel has taught as well, where its tiers help to foretell orders.
 
-Orders are few; stages and soft signals are known of every lead. Each tier's pairs *without an
-order* teach a score of the same inputs as the probe. Out of fold, these scores are one more
-block of the labels' logistic regression, with a penalty of its own that may be infinite: so a
-tier counts as far as cross-validation over the training orders says, and not at all where it
-misleads. A score of the same inputs is a prior mean of the probe's weights, so what comes out
-is a `Probe` like any other and reads nothing new:
+Orders are few; stages and soft signals are known of every lead. Each tier's winners and losers
+*without an order* teach a score of the same inputs as the probe. Scored by models that never
+saw their lead, rows get these scores as one more block of the labels' logistic regression,
+with a penalty that may be infinite: so the tiers count as far as cross-validation over the
+training orders says. A score of the same inputs is a prior mean of the probe's weights, so what
+comes out is a `Probe` like any other and reads nothing new:
 
-    weight = own + sum_t beta_t weight_t / scale_t
+    weight = own + sum_t beta_t weight_t / scale_t,  beta_t > 0
 """
 
 from collections.abc import Sequence
@@ -16,25 +16,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.model_selection import StratifiedGroupKFold
 
 from leadrank.model.probe import (
+    NUM_FOLDS,
     Array,
     Block,
     Fitted,
     Inputs,
-    Penalties,
     Probe,
     fit_blocks,
     fit_penalised,
-    lead_folds,
 )
 
-#: Fewer winners or losers than this teach nothing.
-LEAST_ROWS = 10
+#: A tier with fewer leads on a side teaches nothing.
+LEAST_LEADS = 10
 
 
 class Sides(NamedTuple):
-    """A tier's winners and losers among n rows, without those that ordered."""
+    """A tier's winners and losers among n rows."""
 
     wins: NDArray[np.bool_]
     loses: NDArray[np.bool_]
@@ -58,11 +58,10 @@ def fit_funnel_probe(
     lead: Array,
     *,
     sides: Sequence[Sides],
-    near: Penalties,
     ngrams: csr_matrix | None = None,
     read_text: bool = True,
 ) -> Probe:
-    """Fits the probe on labels and on what the tiers' pairs without an order say.
+    """Fits the probe on labels and on what the tiers say of rows without an order.
 
     Args:
         text: pooled features of the frozen trunk [n d]; may have no columns.
@@ -72,47 +71,75 @@ def fit_funnel_probe(
         weight: rows of the population that each row stands for [n].
         lead: codes of the leads [n]; a lead's rows stay in one fold.
         sides: of each tier; rows that ordered are left out.
-        near: the penalties of the labels' own probe, where the search begins.
         ngrams: sparse n-grams of the text [n v]; None: none.
         read_text: false leaves the vectors out from the start, where there are fields.
 
     At many pairs a linear score learned on differences of winners and losers orders rows as
-    logistic regression of the two sides does, which is what is fitted. Tiers with fewer than
-    LEAST_ROWS winners or losers are left out. Raises ValueError when the labels are all the
-    same.
+    logistic regression of the two sides does, which is what is fitted. A tier is left out that
+    has fewer than LEAST_LEADS leads on a side, or that orders would turn round: its share
+    comes out at 0 or below. `penalties.tiers` is infinite where none is left. Raises
+    ValueError when the labels are all the same.
     """
     inputs = Inputs.of(text, fields, crosses, ngrams, read_text=read_text)
+    without = [Sides(*(side & (label == 0) for side in tier)) for tier in sides]
     lessons = [
-        _learn(inputs, one, weight, lead, near)
-        for one in (Sides(*(side & (label == 0) for side in tier)) for tier in sides)
-        if min(one.wins.sum(), one.loses.sum()) >= LEAST_ROWS
+        lesson for tier in without if (lesson := _learn(inputs, tier, weight, lead)) is not None
     ]
-    if lessons:
-        inputs = inputs.with_tiers(np.column_stack([lesson.taught for lesson in lessons]))
-    fitted = fit_blocks(inputs.blocks, inputs.choices, label, weight, lead, near)
-    return inputs.probe(_taken_in(fitted, lessons))
+    while True:
+        given = inputs
+        if lessons:
+            given = inputs.with_tiers(np.column_stack([one.taught for one in lessons]))
+        fitted = fit_blocks(given.blocks, given.choices, label, weight, lead)
+        if not np.isfinite(fitted.penalties.tiers):
+            return inputs.probe(fitted)
+        helps = [own > 0 for own in fitted.weights[-1]]
+        if all(helps):
+            return inputs.probe(_taken_in(fitted, lessons))
+        lessons = [lesson for lesson, kept in zip(lessons, helps, strict=True) if kept]
 
 
-def _learn(
-    inputs: Inputs, sides: Sides, weight: Array, lead: Array, near: Penalties
-) -> _Lesson:
-    """One tier's score: penalties chosen and weights fitted on its rows, and out of fold."""
-    rows = np.flatnonzero(sides.wins | sides.loses)
-    side, own = sides.wins[rows].astype(np.float32), weight[rows]
-    blocks = [block[rows] for block in inputs.blocks]
-    fitted = fit_blocks(blocks, inputs.choices, side, own, lead[rows], near)
-    score = _score(inputs.blocks, fitted.weights, fitted.bias)
-    for fit, held in lead_folds(side, lead[rows]):
-        learned = [block[fit] for block in blocks]
-        parts = fit_penalised(learned, side[fit], own[fit] / own.mean(), fitted.penalties)
-        score[rows[held]] = _score([block[held] for block in blocks], *parts)
+def _learn(inputs: Inputs, sides: Sides, weight: Array, lead: Array) -> _Lesson | None:
+    """One tier's score: penalties chosen and weights fitted on its rows; None: too few leads.
+
+    Every row of the table is scored by a model that saw no row of its lead: an ordering lead's
+    earlier rows are in the tier, so that a model that knows them would know the label.
+    """
+    if min(len(np.unique(lead[side])) for side in sides) < LEAST_LEADS:
+        return None
+    score = np.zeros(len(lead))
+    told = sides.wins | sides.loses
+    fitted = _fit_side(inputs, sides, weight, lead, np.flatnonzero(told))
+    folds = StratifiedGroupKFold(NUM_FOLDS, shuffle=True, random_state=0)
+    for fit, held in folds.split(lead, sides.wins, lead):
+        rows = fit[told[fit]]
+        side = sides.wins[rows].astype(np.float32)
+        if len(np.unique(side)) < 2:
+            return None
+        parts = fit_penalised(
+            [block[rows] for block in inputs.blocks],
+            side,
+            weight[rows] / weight[rows].mean(),
+            fitted.penalties,
+        )
+        score[held] = _score([block[held] for block in inputs.blocks], *parts)
     mean, scale = float(score.mean()), float(score.std()) or 1.0
     return _Lesson(((score - mean) / scale).astype(np.float32), fitted, mean, scale)
 
 
+def _fit_side(
+    inputs: Inputs, sides: Sides, weight: Array, lead: Array, rows: NDArray[np.int64]
+) -> Fitted:
+    """Log-odds of being a winner, of the tier's rows."""
+    blocks = [block[rows] for block in inputs.blocks]
+    side = sides.wins[rows].astype(np.float32)
+    return fit_blocks(blocks, inputs.choices, side, weight[rows], lead[rows])
+
+
 def _score(blocks: list[Block], weights: list[Array], bias: float) -> NDArray[np.float64]:
-    parts = zip(blocks, weights, strict=True)
-    return np.asarray(sum((block @ own for block, own in parts), start=np.float64(bias)))
+    score = np.full(blocks[0].shape[0], bias)
+    for block, own in zip(blocks, weights, strict=True):
+        score += block @ own
+    return score
 
 
 def _taken_in(fitted: Fitted, lessons: list[_Lesson]) -> Fitted:

@@ -35,7 +35,7 @@ def kept_probe(*data: Any, sides: Sequence[Sides] | None = None, **options: Any)
     with warnings.catch_warnings():
         # A slow disk is no mistake.
         warnings.filterwarnings("ignore", "Persisting input arguments took")
-        found = memory.cache(_fit)(_code(), data, options)
+        found = memory.cache(_fit)(probe_code(), data, options)
     memory.reduce_size(bytes_limit=PROBES_BYTES)
     return found
 
@@ -47,7 +47,7 @@ def _fit(code: str, data: tuple[Any, ...], options: dict[str, Any]) -> Probe:
     return fit_probe(*data, **options)
 
 
-def _code() -> str:
+def probe_code() -> str:
     """Changes when the probe's code or its library does."""
     source = "".join(inspect.getsource(module) for module in (probe, crosses, funnel_probe))
     libraries = " ".join(library.__version__ for library in (numpy, scipy, sklearn))

@@ -167,7 +167,6 @@ def fit_blocks(
     label: Array,
     weight: Array,
     lead: Array,
-    near: Penalties | None = None,
 ) -> Fitted:
     """Weights of logistic regression, the penalties chosen by five folds over leads.
 
@@ -177,7 +176,6 @@ def fit_blocks(
         label: 0 or 1 [n].
         weight: rows of the population that each row stands for [n].
         lead: codes of the leads [n].
-        near: penalties of a like problem, from which one round of search is enough.
 
     Raises ValueError when the labels are all the same.
     """
@@ -195,7 +193,7 @@ def fit_blocks(
         return sum(Parallel(torch.get_num_threads(), prefer="threads")(jobs))
 
     with threadpool_limits(1):
-        penalties = _search(loss, choices, near)
+        penalties = _search(loss, choices)
     exact = [block.astype(np.float64) for block in blocks]
     return Fitted(*fit_penalised(exact, label, weight, penalties), penalties)
 
@@ -217,20 +215,13 @@ def _choices(blocks: list[Block], *, read_text: bool) -> dict[str, tuple[float, 
 def _search(
     loss: Callable[[Penalties], float],
     choices: dict[str, tuple[float, ...]],
-    near: Penalties | None = None,
 ) -> Penalties:
-    """The best penalty of one block after the other, from the most cautious of each, twice.
-
-    From `near`, where that is among the choices, once.
-    """
+    """The best penalty of one block after the other, from the most cautious of each, twice."""
     remembered = cache(loss)
     best = Penalties(**{block: tried[-1] for block, tried in choices.items()})
-    if near is not None:
-        known = {block: p for block, p in near._asdict().items() if p in choices[block]}
-        best = best._replace(**known)
     steps = [(block, penalty) for block, tried in choices.items() for penalty in tried]
     bar = tqdm(
-        steps * (ROUNDS if near is None else 1),
+        steps * ROUNDS,
         desc="linear probe",
         unit="penalty",
         delay=2,

@@ -33,8 +33,8 @@ class StartFromProbe(Callback):
     Afterwards `probe`, `text_free` (the same without text) and `words` (with the text's n-grams
     alone) are the probes fitted on labels alone, `scores[name]` the logits of every row of the
     table, `name` the start's, `start` that probe and `wide` its n-grams. With
-    `start: funnel_probe` there is one more; a head that starts at random is held against the
-    probe.
+    `start: funnel_probe` there may be one more; a head that starts at random is held against
+    the probe.
     """
 
     probe: Probe
@@ -76,9 +76,10 @@ class StartFromProbe(Callback):
             "words": self.words.score(text[:, :0], fields, ngrams),
         }
         if ranker.head_settings.start == "funnel_probe":
-            self.start = agreed(taught_on_train(data, text, read, wide))
-            self.name = "funnel_probe"
-            self.scores[self.name] = self.start.score(text, read, wide)
+            self.start, taught = agreed(taught_on_train(data, text, read, wide))
+            if taught:
+                self.name = "funnel_probe"
+                self.scores[self.name] = self.start.score(text, read, wide)
         self.wide = None
         if self.start.ngram_weight.any():
             self.wide = WideBranch(data.ngrams, self.start.ngram_weight)
@@ -89,26 +90,29 @@ class StartFromProbe(Callback):
 
 def taught_on_train(
     data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
-) -> Probe:
-    """The probe that the tiers have taught as well, or the labels' own.
+) -> tuple[Probe, bool]:
+    """The probe that the tiers have taught as well and true, or the labels' own and false.
 
-    The labels' own where that has the higher average precision on validation by more than a
-    standard error of the difference, drawn over leads: what held between the orders of the
-    training days may not hold later, and few orders on validation cannot tell.
+    The labels' own where no tier helps, and where it has the higher average precision on
+    validation by more than a standard error of the difference, drawn over leads: what held
+    between the orders of the training days may not hold later, and few orders on validation
+    cannot tell.
     """
     inputs = text, fields, ngrams
     alone = fit_on_train(data, *inputs)
-    taught = _fit_on_train(data, *inputs, sides=_sides(data), near=alone.penalties)
+    taught = _fit_on_train(data, *inputs, sides=_sides(data))
+    if not np.isfinite(taught.penalties.tiers):
+        return alone, False
     rows = data.positions("validation")
-    scores = [
+    of_taught, of_alone = (
         torch.from_numpy(probe.score(text[rows], fields[rows], ngrams[rows])).double()
         for probe in (taught, alone)
-    ]
-    label, weight, lead = (
-        column[rows] for column in (data.rows.label, data.rows.weight, data.rows.lead)
     )
-    gap, low, high = paired_difference(*scores, label.long(), weight.double(), lead)[CHOSEN_BY]
-    return alone if gap < -(high - low) / ERRORS_IN_95 else taught
+    label, weight = data.rows.label[rows].long(), data.rows.weight[rows].double()
+    gap = paired_difference(of_taught, of_alone, label, weight, data.rows.lead[rows])[CHOSEN_BY]
+    if gap.difference < -(gap.high - gap.low) / ERRORS_IN_95:
+        return alone, False
+    return taught, True
 
 
 def fit_on_train(

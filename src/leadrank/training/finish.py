@@ -201,7 +201,7 @@ def _metrics(
     calibrations: dict[str, Calibration],
 ) -> dict[str, Any]:
     """The content of metrics.json, but for the paired differences."""
-    data = trained.data
+    data, start = trained.data, trained.start
     validation, test = data.positions("validation"), data.positions("test")
     probability = {
         name: calibrations[name].probability(np.nan_to_num(score))
@@ -237,6 +237,7 @@ def _metrics(
         ),
         "text_free": blocks["text_free"],
         "words": blocks["words"],
+        "start": {"name": start.name, "penalties": _finite(start.start.penalties._asdict())},
         **({"funnel_probe": blocks["funnel_probe"]} if "funnel_probe" in blocks else {}),
         "validation": _measure(data, validation, kept, probability[selected][validation]),
         "validation_by_model": {
@@ -247,6 +248,11 @@ def _metrics(
         "prompts": str(data.tokens.cuts),
         "seconds": {"train": round(trained.seconds, 1)},
     }
+
+
+def _finite(penalties: dict[str, float]) -> dict[str, float | None]:
+    """None where a block is not read: JSON has no infinity."""
+    return {name: value if np.isfinite(value) else None for name, value in penalties.items()}
 
 
 def _intervals(
