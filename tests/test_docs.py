@@ -282,7 +282,7 @@ def test_metrics_json_has_the_contracts_keys(world_run):
     metrics = json.loads((world_run / "metrics.json").read_text("utf-8"))
     head = ["experiment", "data", "seed", "git", "data_fingerprint", "selected", "seconds"]
     assert set(head) <= set(metrics)
-    assert metrics["selected"] in ("probe", "finetuned")
+    assert metrics["selected"] in ("probe", "funnel_probe", "finetuned")
     for block in ("test", "probe", "lightgbm", "validation"):
         assert set(METRICS) <= set(metrics[block]), block
     for name in METRICS[2:]:

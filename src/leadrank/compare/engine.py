@@ -125,7 +125,7 @@ class Engine:
     def take_run(self, name: str, folder: Path) -> None:
         """Takes the test scores of a finished run's fine-tuned model in as a system.
 
-        The model that was fine-tuned, also where the run kept its probe. A run of another seed
+        The model that was fine-tuned, also where the run kept its start. A run of another seed
         is one more seed of the system, one of the same seed takes its place. UserError where
         rows differ, nothing was fine-tuned, or the name has runs of another experiment.
         """

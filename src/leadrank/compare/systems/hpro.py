@@ -2,4 +2,4 @@
 
 from leadrank.compare.heads import preset_system
 
-SYSTEM = preset_system("hpro", "HPRO, gated tiers")
+SYSTEM = preset_system("hpro", "HPRO, taught start, gated tiers")
