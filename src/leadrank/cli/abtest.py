@@ -155,6 +155,10 @@ def simulate_parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("abtest.png"), help="picture of both curves, .png"
     )
     parser.add_argument("--base", help="folder of a run's base model, if it has moved")
+    parser.add_argument(
+        "--engine", choices=["dense", "int8"], default="dense",
+        help="int8: a run reads two to three times as fast on a CPU, scores a little off",
+    )  # fmt: skip
     return parser
 
 

@@ -62,7 +62,9 @@ def check_policy(name: str) -> None:
     )
 
 
-def policy_of(name: str, world: Dealership, *, base: str | None) -> Policy:
+def policy_of(
+    name: str, world: Dealership, *, base: str | None, engine: str = "dense"
+) -> Policy:
     """The policy of that name in this world; a run's model comes from its folder."""
     if name in NAMED:
         return NAMED[name]
@@ -74,7 +76,7 @@ def policy_of(name: str, world: Dealership, *, base: str | None) -> Policy:
         return by_true_effect(world)
     if name == "true_probability":
         return by_true_probability(world)
-    return RunPolicy(Path(name), leads=world.settings.leads, base=base)
+    return RunPolicy(Path(name), leads=world.settings.leads, base=base, engine=engine)
 
 
 def try_policy(name: str, world: Dealership, *, base: str | None) -> None:
@@ -97,13 +99,18 @@ class RunPolicy:
     code meant another store.
     """
 
-    def __init__(self, run: Path, *, leads: int, base: str | None) -> None:
+    def __init__(
+        self, run: Path, *, leads: int, base: str | None, engine: str = "dense"
+    ) -> None:
+        from leadrank.model.int8 import int8_model
         from leadrank.scoring.saved_model import load_model
         from leadrank.training.run_folder import load_run
 
-        saved = load_model(load_run(run).model_folder, base=base)
+        on = "cpu" if engine == "int8" else None
+        saved = load_model(load_run(run).model_folder, base=base, device=on)
         # Unpacked once, not every morning.
-        self.saved = replace(saved, model=saved.model.dense())
+        model = int8_model(saved.model) if engine == "int8" else saved.model.dense()
+        self.saved = replace(saved, model=model)
         self.score = np.full(leads, np.nan)
         self.scored, self.unusable, self.seconds = 0, 0, 0.0
 

@@ -37,11 +37,17 @@ def run_simulate(chosen: Namespace) -> int:
     _say(f"{chosen.stores} stores, {settings.leads:,} leads")
     world = Dealership(settings, chosen.seed, snapshots=learns, progress=True)
     try_policy(chosen.treatment, world, base=chosen.base)
-    control = policy_of(chosen.control, world, base=chosen.base)
+    control = policy_of(chosen.control, world, base=chosen.base, engine=chosen.engine)
     _say(f"{chosen.before} days before the test, all on {chosen.control}")
     world.run(chosen.before, control, progress=True)
     potential, sold_before = run_both(
-        world, control, chosen.treatment, unit=chosen.unit, days=chosen.days, base=chosen.base
+        world,
+        control,
+        chosen.treatment,
+        unit=chosen.unit,
+        days=chosen.days,
+        base=chosen.base,
+        engine=chosen.engine,
     )
     counted, names = potential.days(chosen.skip_days), _names(chosen)
     if not counted.control.any():
@@ -74,6 +80,7 @@ def run_both(
     unit: str,
     days: int,
     base: str | None = None,
+    engine: str = "dense",
 ) -> tuple[Potential, int]:
     """Both worlds from this morning on; and the orders before it, from day 0 on.
 
@@ -84,10 +91,11 @@ def run_both(
         unit: `rep` or `store`.
         days: length of the test.
         base: folder of a run's base model, if it has moved.
+        engine: `dense`, or `int8`: twice to three times as fast on a CPU, scores a little off.
     """
     start, staff = world.day, world.staff
     other = copy.deepcopy(world)
-    policy = policy_of(treatment, other, base=base)
+    policy = policy_of(treatment, other, base=base, engine=engine)
     _say(f"{days} days, all on the control")
     world.run(days, control, progress=True)
     _say(f"{days} days, all on {treatment}")
