@@ -150,4 +150,4 @@ def _taken_in(fitted: Fitted, lessons: list[_Lesson]) -> Fitted:
         for own, taught in zip(weights[:-1], lesson.fitted.weights[:-1], strict=True):
             own += share * taught
         bias += share * (lesson.fitted.bias - lesson.mean)
-    return Fitted(weights, bias, fitted.penalties)
+    return Fitted([own.astype(np.float32) for own in weights], bias, fitted.penalties)
