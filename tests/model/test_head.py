@@ -46,7 +46,7 @@ def test_the_formula():
     probe = Probe(
         np.array([1.0], np.float32), np.array([4.0], np.float32), np.array([[0, 1]]),
         np.array([2.0, 4.0, 8.0, 8.0], np.float32), 3.0, np.zeros(0, np.float32),
-        Penalties(1.0, 1.0, 1.0, np.inf),
+        Penalties(1.0, 1.0, 1.0, np.inf, np.inf),
     )  # fmt: skip
     text, fields = torch.tensor([[2.0]]), torch.tensor([[0.5, 0.25]])
     head = ScoreHead(HeadSettings(), 1, 2, probe.crosses)
