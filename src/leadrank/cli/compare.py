@@ -64,7 +64,7 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
         level=chosen.level,
     )
     print(summary(json.loads(page.with_suffix(".json").read_text("utf-8"))))
-    print(f"How each was tuned, the top of the list, calibration and pictures: {page}")
+    print(f"How each was tuned, the top of the list, calibration and pictures:\n  {page}")
     if missing["failed"]:
         print(f"{len(missing['failed'])} failed: {', '.join(missing['failed'])}")
     return int(bool(missing["failed"]))
