@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LossSettings
 from leadrank.model.schedule import OptimiserSettings

@@ -39,7 +39,8 @@ def test_the_row_validates(table: LeadTable) -> None:
 def test_the_row_prompts_and_scores(table: LeadTable) -> None:
     from transformers import AutoTokenizer
 
-    from leadrank.model.encoder import EncoderSettings, LeadEncoder
+    from leadrank.model.encoder import LeadEncoder
+    from leadrank.model.encoder_settings import EncoderSettings
     from leadrank.model.field_features import FieldFeatures
     from leadrank.model.head import HeadSettings, ScoreHead
     from leadrank.model.lead_model import LeadModel

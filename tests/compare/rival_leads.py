@@ -11,7 +11,7 @@ import yaml
 
 from leadrank import LeadDataModule
 from leadrank.compare.study import Study, open_study
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.text import PromptTemplate
 from leadrank.training.sampler import SamplerSettings
 

@@ -13,7 +13,7 @@ from leadrank.compare.presets import load_preset, settings_of
 from leadrank.compare.study import open_study
 from leadrank.compare.systems import lightgbm_stacked, probe
 from leadrank.errors import UserError
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 PRESETS = ("pointwise", "asllr", "hpro", "hpro_paper", "hpro_released_code", "corn")

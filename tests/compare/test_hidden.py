@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from leadrank.compare.study import open_study
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 
 pytestmark = pytest.mark.usefixtures("embedded_base")
 

@@ -7,7 +7,7 @@ import pytest
 from leadrank.compare.out_of_fold import lead_folds, out_of_fold
 from leadrank.compare.study import open_study
 from leadrank.errors import UserError
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 
 pytestmark = pytest.mark.usefixtures("embedded_base")
 

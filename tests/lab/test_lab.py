@@ -20,7 +20,7 @@ from leadrank.lab.measure import best_rates, chosen_cells, measure
 from leadrank.lab.report import answers, figure, page
 from leadrank.lab.scarce import keep_orders, scarce
 from leadrank.lab.trials import REFERENCE, trials_of
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.ranker import LeadRanker
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

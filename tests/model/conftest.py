@@ -7,7 +7,8 @@ import pytest
 import torch
 from tiny_leads import lead_model, train_a_little
 
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 
 
 @pytest.fixture(scope="session")

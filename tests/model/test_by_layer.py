@@ -5,9 +5,9 @@ import torch
 from tiny_leads import batch, prompts, tiny, train_a_little
 
 from leadrank.model import by_layer
-from leadrank.model import encoder as encoders
 from leadrank.model.by_layer import reads_by_layer, vectors_by_layer
 from leadrank.model.trunk_parts import lower_states
+from leadrank.model.unpacked import unpacked as unpack
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_each_layer_is_unpacked_once_however_many_batches_there_are(packed, monk
 
     def counted(layer):
         unpacked.append(layer)
-        return encoders.unpacked(layer)
+        return unpack(layer)
 
     monkeypatch.setattr(by_layer, "unpacked", counted)
     vectors_by_layer(packed, batches())

@@ -8,7 +8,8 @@ from tiny_leads import batch, prompts, tiny, train_a_little
 from torch import nn
 
 from leadrank.errors import UserError
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 
 
 def vectors(encoder, ids=None):

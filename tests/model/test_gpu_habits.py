@@ -7,7 +7,8 @@ import torch
 from tiny_ranker import ranker_of, with_pairs
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.ranker import LossSettings
 
 #: What makes a program wait until the GPU is done, because the CPU wants to know a value.

@@ -8,7 +8,8 @@ from tiny_ranker import with_pairs
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid
 
 from leadrank.errors import UserError
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LeadRanker, LossSettings
 from leadrank.model.rows import pad

@@ -5,7 +5,7 @@ import torch
 from tiny_leads import FIELD_WIDTH, batch, prompts
 
 from leadrank.funnel import Funnel
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LeadRanker, LossSettings
 from leadrank.model.tier_gate import TierGate

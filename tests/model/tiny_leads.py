@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
 from leadrank.model.rows import pad

@@ -4,7 +4,7 @@ import torch
 from tiny_leads import FIELD_WIDTH, batch, prompts, train_a_little
 
 from leadrank.funnel.funnel import Funnel
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LeadRanker
 from leadrank.model.schedule import OptimiserSettings

@@ -5,7 +5,8 @@ import torch
 from test_saved_model import SavedModel, score
 
 from leadrank.funnel import load_crm_file
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from leadrank.errors import UserError
 from leadrank.funnel import load_crm_file
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel

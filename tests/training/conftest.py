@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from leadrank import LeadRanker
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings, Start
 from leadrank.model.schedule import OptimiserSettings
 

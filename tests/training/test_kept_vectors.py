@@ -7,7 +7,7 @@ import torch
 
 from leadrank import LeadRanker
 from leadrank.model import encoder as encoder_module
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings
 from leadrank.model.schedule import OptimiserSettings
 from leadrank.scoring.score import score_rows
@@ -53,7 +53,7 @@ def test_a_run_whose_vectors_are_kept_never_loads_the_trunk(small_crm, data_of, 
     def never(*_):
         raise AssertionError("the trunk was loaded")
 
-    monkeypatch.setattr(encoder_module, "_load_trunk", never)
+    monkeypatch.setattr(encoder_module, "load_trunk", never)
     data = data_of(small_crm, max_rows=60)
     again = trained(data)
     assert all(map(torch.equal, first.values(), again.model.learned_state().values()))

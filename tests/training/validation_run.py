@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 
 from leadrank import LeadDataModule, LeadRanker
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.schedule import OptimiserSettings
 from leadrank.text import PromptTemplate
 from leadrank.training.callbacks import StartFromProbe, TrackMetrics

@@ -21,7 +21,7 @@ from leadrank.bench.leads import Leads, new_model
 from leadrank.bench.sizes import Sizes
 from leadrank.bench.step import Stepper
 from leadrank.errors import UserError
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.preference import Pairs, Tier
 
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -153,13 +153,13 @@ def rival_model(settings: EncoderSettings, tokenizer: Any, **how: Any) -> Any:
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     from leadrank.model.base_model import resolve_base
-    from leadrank.model.encoder import _quietly
+    from leadrank.model.trunk import quietly
 
     folder = resolve_base(settings.base).folder
     config = AutoConfig.from_pretrained(folder)
     config.num_hidden_layers, config.num_labels = settings.layers, 1
     config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
-    with _quietly():
+    with quietly():
         return AutoModelForSequenceClassification.from_pretrained(
             folder, config=config, dtype=torch.float32, **how
         )

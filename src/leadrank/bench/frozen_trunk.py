@@ -11,7 +11,7 @@ from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads, new_model
 from leadrank.bench.sizes import Sizes
 from leadrank.bench.step import Stepper
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.frozen import compute_frozen
 from leadrank.training.rows import PairedRows
 

@@ -10,7 +10,7 @@ from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads, new_model
 from leadrank.bench.sizes import Sizes
 from leadrank.bench.step import Stepper
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.preference import Pairs, Tier, hierarchical_preference_loss
 
 SHARES = (0.25, 0.5, 1.0)

@@ -19,7 +19,8 @@ from leadrank.bench.leads import Leads
 from leadrank.bench.sizes import Sizes
 from leadrank.funnel import LeadTable, read_lead_table
 from leadrank.model.crosses import NO_CROSSES
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.int8 import int8_encoder
 from leadrank.model.probe import fit_probe
 from leadrank.model.rows import LeadRows, distinct_prompts, pad, scoring_batches

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from leadrank.bench.sizes import Sizes
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
 from leadrank.text import PromptTemplate

@@ -17,7 +17,7 @@ from leadrank.bench.encode_once import rival_model
 from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads, adapted, new_model
 from leadrank.bench.sizes import Sizes
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.int8 import int8_model
 from leadrank.scoring.score import score_rows
 

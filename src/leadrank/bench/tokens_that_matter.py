@@ -11,7 +11,7 @@ from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads, adapted, new_model
 from leadrank.bench.sizes import Sizes
 from leadrank.bench.step import Stepper
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.rows import scoring_batches
 from leadrank.preference import hierarchical_preference_loss
 from leadrank.scoring.score import score_rows

@@ -17,7 +17,7 @@ from typing import Any
 from leadrank.compare.study import Study
 from leadrank.compare.system import System
 from leadrank.model.base_model import resolve_base
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadSettings
 from leadrank.model.ranker import LossSettings
 from leadrank.model.schedule import OptimiserSettings

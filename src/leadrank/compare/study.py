@@ -16,7 +16,7 @@ from leadrank.compare.hidden import as_test, data_over, hide_test
 from leadrank.compare.trunk import Trunk
 from leadrank.evaluation.lightgbm import field_inputs
 from leadrank.funnel import LeadTable
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.training.data import LeadDataModule
 
 

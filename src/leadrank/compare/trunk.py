@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from leadrank.compare.hidden import data_over
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.frozen import Frozen, compute_frozen
 from leadrank.text import TokenStore
 from leadrank.training.data import LeadDataModule

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from leadrank.model.encoder import LeadEncoder, is_packed, unpacked
+from leadrank.model.encoder import LeadEncoder
 from leadrank.model.trunk_parts import can_part, lower_states, one_layer
+from leadrank.model.unpacked import is_packed, unpacked
 
 #: Tokens on their way at once, padding included: 75 MB of states at a width of 576.
 TOKENS = 32_768

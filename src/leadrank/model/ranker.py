@@ -13,7 +13,8 @@ from torch import Tensor
 
 from leadrank.errors import UserError
 from leadrank.funnel import Funnel
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.head import HeadOutput, HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
 from leadrank.model.schedule import OptimiserSettings, rate_factor

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from leadrank.errors import UserError
 from leadrank.funnel import CrmFile, dump_crm_file, load_crm_file
 from leadrank.model.base_model import EMBEDDED, LOCAL
-from leadrank.model.encoder import EncoderSettings, LeadEncoder
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.field_features import FieldFeatures
 from leadrank.model.head import HeadSettings, ScoreHead
 from leadrank.model.lead_model import LeadModel
