@@ -8,12 +8,11 @@ import pytest
 
 from leadrank.compare import head_fit, heads, networks, out_of_fold, tuning
 from leadrank.compare.deciding import GROUPS, changed, constants, deciding, values_of
-from leadrank.compare.engine import load_systems, system_names
 from leadrank.compare.system import System
-from leadrank.compare.systems import tfidf_lightgbm
+from leadrank.compare.systems import load_systems, system_names, tfidf_lightgbm
 from leadrank.evaluation import lightgbm
 from leadrank.model import crosses, field_features, probe
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.preference import corn
 from leadrank.text import PromptTemplate, cut, ngrams, render
 

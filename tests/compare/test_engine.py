@@ -8,12 +8,15 @@ import polars as pl
 import pytest
 from compared import by_visits, system
 
-from leadrank.compare.engine import Engine, load_systems, system_names
+from leadrank.compare.comparison import Comparison
+from leadrank.compare.engine import Engine
+from leadrank.compare.lora_run import take_run
 from leadrank.compare.results import KEPT, read_result
 from leadrank.compare.study import Scored, open_study
+from leadrank.compare.systems import load_systems, system_names
 from leadrank.errors import UserError
 from leadrank.funnel.read import _explained
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.scoring.calibration import Calibration
 
 pytestmark = pytest.mark.usefixtures("embedded_base")
@@ -24,7 +27,7 @@ def engine_of(small_crm, data_of, tmp_path):
     def build():
         encoder = EncoderSettings(layers=2, adapt="none")
         study, test = open_study(data_of(small_crm), encoder)
-        return Engine(study, test, tmp_path / "out", say=lambda line: None)
+        return Engine(Comparison(study, test, tmp_path / "out"), lambda line: None)
 
     return build
 
@@ -143,7 +146,7 @@ def test_no_kind_of_system_keeps_a_value_of_the_table(engine_of, small_crm, tmp_
     engine = engine_of()
     engine.run(load_systems(KINDS))
     assert engine.failed == engine.not_applicable == {}
-    marks = ["Blum", "wiebelkuchen", "7193", "7194", *engine.test["lead_id"]]
+    marks = ["Blum", "wiebelkuchen", "7193", "7194", *engine.comparison.test["lead_id"]]
     for name in KINDS:
         assert dict(pl.read_parquet(tmp_path / "out" / f"{name}.parquet").schema) == KEPT
         record = (tmp_path / "out" / f"{name}.json").read_text("utf-8")
@@ -193,7 +196,7 @@ def run_of(tmp_path):
     """Writes a finished run that scores these test rows; returns its folder."""
 
     def write(engine, rows=None, *, adapt="lora", **changed):
-        run, rows = tmp_path / "run", engine.test if rows is None else rows
+        run, rows = tmp_path / "run", engine.comparison.test if rows is None else rows
         (run / "model").mkdir(parents=True, exist_ok=True)
         kept = rows.with_columns(score=pl.lit(-9.0), probability=pl.lit(0.25))
         kept.reverse().write_parquet(run / "predictions.parquet")
@@ -204,7 +207,7 @@ def run_of(tmp_path):
         metrics = {
             "seed": 2024, "git": "abc", "command": "leadrank fit --x /home/me",
             "selected": "finetuned", "experiment": "hpro", "seconds": {"train": 60.0},
-            "data_fingerprint": engine.study.table.fingerprint,
+            "data_fingerprint": engine.comparison.study.table.fingerprint,
             "validation_by_model": {"probe": 0.5, "finetuned": 0.4},
         }  # fmt: skip
         (run / "metrics.json").write_text(json.dumps(metrics | changed))
@@ -215,11 +218,11 @@ def run_of(tmp_path):
 
 def test_a_run_of_fit_is_one_more_system(engine_of, run_of, tmp_path):
     engine = engine_of()
-    engine.take_run("lora", run_of(engine))
+    take_run(engine.comparison, "lora", run_of(engine))
     (result,) = engine.results()
     assert (result.seeds, result.seconds, result.record["git"]) == ([2024], 60.0, "abc")
-    assert (result.scores["label"] == engine.test["label"]).all()
-    score = engine.test["row_id"].to_numpy() / 100
+    assert (result.scores["label"] == engine.comparison.test["label"]).all()
+    score = engine.comparison.test["row_id"].to_numpy() / 100
     np.testing.assert_allclose(result.scores["score"], score, rtol=1e-6)
     expected = 1 / (1 + np.exp(1 - 2 * score))
     np.testing.assert_allclose(result.scores["probability"], expected, rtol=1e-5)
@@ -230,15 +233,15 @@ def test_a_run_of_fit_is_one_more_system(engine_of, run_of, tmp_path):
 def test_a_run_that_kept_its_probe_is_the_fine_tuned_model_all_the_same(engine_of, run_of):
     """Its calibration is the probe's, so none is used: probability = sigmoid(score)."""
     engine = engine_of()
-    engine.take_run("lora", run_of(engine, selected="probe"))
+    take_run(engine.comparison, "lora", run_of(engine, selected="probe"))
     (result,) = engine.results()
-    score = engine.test["row_id"].to_numpy() / 100
+    score = engine.comparison.test["row_id"].to_numpy() / 100
     np.testing.assert_allclose(result.scores["score"], score, rtol=1e-6)
     np.testing.assert_allclose(result.scores["probability"], 1 / (1 + np.exp(-score)), 1e-5)
     assert result.record["title"] == "lora (LoRA run, 12 layers, not calibrated)"
     # Unless the run tells the fine-tuned model's own.
     own = {"finetuned": {"slope": 3.0, "intercept": 0.5}, "probe": {"slope": 1, "intercept": 0}}
-    engine.take_run("lora", run_of(engine, selected="probe", calibrations=own))
+    take_run(engine.comparison, "lora", run_of(engine, selected="probe", calibrations=own))
     (result,) = engine.results()
     expected = 1 / (1 + np.exp(-0.5 - 3 * score))
     np.testing.assert_allclose(result.scores["probability"], expected, rtol=1e-5)
@@ -250,15 +253,15 @@ def test_another_seed_of_a_run_is_one_more_seed_and_the_same_one_takes_its_place
     engine_of, run_of
 ):
     engine = engine_of()
-    engine.take_run("lora", run_of(engine, seed=1))
-    engine.take_run("lora", run_of(engine, seed=300, seconds={"train": 30.0}))
-    engine.take_run("lora", run_of(engine, seed=1, seconds={"train": 5.0}))
+    take_run(engine.comparison, "lora", run_of(engine, seed=1))
+    take_run(engine.comparison, "lora", run_of(engine, seed=300, seconds={"train": 30.0}))
+    take_run(engine.comparison, "lora", run_of(engine, seed=1, seconds={"train": 5.0}))
     (result,) = engine.results()
     assert sorted(result.seeds) == [1, 300]
     assert result.seconds == 35.0
-    assert result.scores.height == 2 * engine.test.height
+    assert result.scores.height == 2 * engine.comparison.test.height
     with pytest.raises(UserError, match=r"another experiment(.|\n)*another name"):
-        engine.take_run("lora", run_of(engine, experiment="asllr"))
+        take_run(engine.comparison, "lora", run_of(engine, experiment="asllr"))
 
 
 def test_a_refusal_that_may_quote_the_table_is_said_and_not_kept(engine_of):
@@ -280,9 +283,11 @@ def test_a_refusal_that_may_quote_the_table_is_said_and_not_kept(engine_of):
 def test_a_run_of_other_rows_or_without_adapters_is_refused(engine_of, run_of):
     engine = engine_of()
     with pytest.raises(UserError, match="test rows are not"):
-        engine.take_run("lora", run_of(engine, engine.test[1:]))
+        take_run(engine.comparison, "lora", run_of(engine, engine.comparison.test[1:]))
     with pytest.raises(UserError, match=r"its data or(.|\n)*nothing of the LLM was fine-tuned"):
-        engine.take_run("lora", run_of(engine, adapt="none", data_fingerprint="other"))
+        take_run(
+            engine.comparison, "lora", run_of(engine, adapt="none", data_fingerprint="other")
+        )
 
 
 def test_a_record_without_its_scores_does_not_count(engine_of, tmp_path):

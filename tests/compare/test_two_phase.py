@@ -9,12 +9,13 @@ import torch
 from compared import result, system
 from scipy.stats import norm
 
+from leadrank.compare.comparison import Comparison
 from leadrank.compare.engine import Engine
 from leadrank.compare.measure import measure, paired
 from leadrank.compare.study import Scored, open_study
 from leadrank.compare.tables import markdown
 from leadrank.compare.two_phase import two_phase
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.preference.intervals import lead_draws
 from leadrank.preference.order_metrics import auc, average_precision
 
@@ -131,7 +132,7 @@ def test_a_dear_system_is_asked_for_its_sample_alone(
     small_crm, data_of, tmp_path, embedded_base
 ):
     study, test = open_study(data_of(small_crm), EncoderSettings(layers=2, adapt="none"))
-    engine = Engine(study, test, tmp_path / "out", say=lambda line: None, sample=10)
+    engine = Engine(Comparison(study, test, tmp_path / "out", sample=10), lambda line: None)
     asked = []
 
     def fit(study, seed):

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from leadrank.compare.engine import Engine, load_systems, system_names
+from leadrank.compare.comparison import Comparison
+from leadrank.compare.engine import Engine
+from leadrank.compare.lora_run import take_run
 from leadrank.compare.measure import DRAWS
 from leadrank.compare.origins import earlier
 from leadrank.compare.presets import read_experiment
@@ -17,10 +19,11 @@ from leadrank.compare.report import write_report
 from leadrank.compare.results import TABLES, read_result
 from leadrank.compare.study import Study, open_study
 from leadrank.compare.system import System
+from leadrank.compare.systems import load_systems, system_names
 from leadrank.compare.terminal import summary
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
-from leadrank.model.encoder import EncoderSettings
+from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.training.data import LeadDataModule
 from leadrank.training.root import found_crm
 
@@ -44,9 +47,10 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     systems = load_systems(dict.fromkeys(names))
     data, encoder, epochs = _terms(chosen, crm)
     study, test = open_study(data, encoder, experiments=chosen.experiments, **epochs)
-    engine = Engine(study, test, out, sample=chosen.sample)
+    comparison = Comparison(study, test, out, chosen.sample)
     for name, folder in runs:
-        engine.take_run(name, folder)
+        take_run(comparison, name, folder)
+    engine = Engine(comparison)
     wanted: dict[str, Any] = {"seeds": 1 if chosen.smoke else chosen.seeds, "again": again}
     engine.run(systems, **wanted)
     engines = [engine, *_earlier(chosen, data, study, systems, out, wanted)]
@@ -107,7 +111,7 @@ def _earlier(
         before, test = open_study(
             data, study.encoder, experiments=study.experiments, max_epochs=study.max_epochs
         )
-        engine = Engine(before, test, out / f"origin_{number}", sample=chosen.sample)
+        engine = Engine(Comparison(before, test, out / f"origin_{number}", chosen.sample))
         engine.run(systems, **wanted)
         yield engine
 
