@@ -59,7 +59,10 @@ def trials_of(funnel: Funnel) -> tuple[Trial, ...]:
     gated, labels = LossSettings(tier_gate=True), LossSettings(preference=0.0)
     apart = HeadSettings(kind="separate", rank_by="pairwise")
     taught, random = HeadSettings(start="funnel_probe"), HeadSettings(start="random")
-    found = [
+    without: list[Trial] = []
+    if len(tiers) > len(only):
+        without = [Trial("without global", "pairs", replace(paper, tier_weights=only))]
+    return (
         Trial(REFERENCE, "labels", loss=labels),
         Trial("corn", "labels", loss=labels, head=HeadSettings(kind="corn")),
         Trial("paper", "pairs"),
@@ -75,6 +78,7 @@ def trials_of(funnel: Funnel) -> tuple[Trial, ...]:
         Trial("gated", "weight", loss=gated),
         Trial("orders only", "pairs", PreferenceSettings(scheme="orders")),
         Trial("at least", "pairs", PreferenceSettings(scheme="at_least")),
+        *without,
         Trial("hinge", "loss", loss=LossSettings(pair_loss="hinge")),
         Trial("smoothed", "loss", loss=LossSettings(pair_loss="smoothed_bradley_terry")),
         Trial("separate head", "head", head=apart),
@@ -82,11 +86,7 @@ def trials_of(funnel: Funnel) -> tuple[Trial, ...]:
         Trial("funnel start", "start", loss=labels, head=taught),
         Trial("random labels", "start", loss=labels, head=random),
         Trial("random paper", "start", head=random),
-    ]
-    if len(tiers) > len(only):
-        without = replace(paper, tier_weights=only)
-        found.insert(-7, Trial("without global", "pairs", without))
-    return tuple(found)
+    )
 
 
 def _word(value: object) -> str:
