@@ -176,6 +176,7 @@ def test_the_span_is_from_the_worst_to_the_best_order_of_calls():
     assert "75%" in line
     # Without one world or the other: 15/25 and 15/15 of mean .8, jackknife error .2.
     assert line[-1] == "20%"
+    assert all(each == each.rstrip() for each in said)
 
 
 def test_policies_are_sold_by(capsys):

@@ -63,7 +63,7 @@ def table(sold: pl.DataFrame) -> str:
         place, error = _span(sold, name)
         lines.append(
             f"{name:<26}{sold[name].to_numpy().mean():>9.1f}"
-            f"{more.mean():>+14.1f} +- {_error(more):<6.1f}{place:>10.0%} +- {error:<5.0%}"
+            f"{more.mean():>+14.1f} +- {_error(more):<6.1f}{place:>10.0%} +- {error:.0%}"
         )
     return "\n".join(lines)
 
