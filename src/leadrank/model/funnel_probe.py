@@ -64,15 +64,7 @@ def fit_funnel_probe(
     """Fits the probe on labels and on what the tiers say of rows without an order.
 
     Args:
-        text: pooled features of the frozen trunk [n d]; may have no columns.
-        fields: field features [n f]; may have no columns.
-        crosses: which columns of `fields` to multiply [c 2]; may have no rows.
-        label: 0 or 1 [n].
-        weight: rows of the population that each row stands for [n].
-        lead: codes of the leads [n]; a lead's rows stay in one fold.
-        sides: of each tier; rows that ordered are left out.
-        ngrams: sparse n-grams of the text [n v]; None: none.
-        read_text: false leaves the vectors out from the start, where there are fields.
+        sides: of each tier; rows that ordered are left out. All others as in `fit_probe`.
 
     At many pairs a linear score learned on differences of winners and losers orders rows as
     logistic regression of the two sides does, which is what is fitted. A tier is left out that
