@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from leadrank.errors import UserError
 from leadrank.preference import preference_pairs
-from leadrank.training.callbacks import fit_on_train
+from leadrank.training.probes import fit_on_train
 
 pytestmark = pytest.mark.usefixtures("embedded_base")
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.probe import fit_probe
 from leadrank.preference import Difference
-from leadrank.training import callbacks
+from leadrank.training import callbacks, probes
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,17 @@ def test_the_funnels_probe_starts_unless_validation_is_against_it(
         )
         for name, times in (("taught", taught), ("alone", alone))
     }
-    sides = []
+    given = []
 
-    def fit(*_, **taught):
-        sides.append(taught.get("sides"))
-        return fitted["taught" if taught else "alone"]
+    def fit(*_, sides, **options):
+        given.append(sides)
+        return fitted["alone" if sides is None else "taught"]
 
-    monkeypatch.setattr(callbacks, "_fit_on_train", fit)
+    monkeypatch.setattr(probes, "kept_probe", fit)
     found = callbacks.taught_on_train(data, none, field, csr_matrix((n, 0)))
     assert found == (fitted[kept], kept == "taught")
-    assert sides[0] is None
-    assert len(sides[1]) == sum(tier.weight > 0 for tier in data.tiers)
+    assert given[0] is None
+    assert len(given[1]) == sum(tier.weight > 0 for tier in data.tiers)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_validation_is_against_it_from_a_standard_error_on(
     none, field = np.zeros((n, 0), np.float32), np.arange(n, dtype=np.float32)[:, None]
     probe = fit_probe(none, field, NO_CROSSES, np.arange(n) % 2, np.ones(n), np.arange(n))
     taught = replace(probe, penalties=probe.penalties._replace(tiers=1.0))
-    monkeypatch.setattr(callbacks, "_fit_on_train", lambda *_, sides=(): taught)
+    monkeypatch.setattr(probes, "kept_probe", lambda *_, **options: taught)
     found = {"average_precision": Difference(*gap)}
     monkeypatch.setattr(callbacks, "paired_difference", lambda *_: found)
     assert callbacks.taught_on_train(data, none, field, csr_matrix((n, 0)))[1] is kept

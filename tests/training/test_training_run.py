@@ -11,8 +11,9 @@ import torch
 
 from leadrank.model.base_model import resolve_base
 from leadrank.training import callbacks as training_callbacks
-from leadrank.training.callbacks import StartFromProbe, fit_on_train
+from leadrank.training.callbacks import StartFromProbe
 from leadrank.training.fit import callbacks
+from leadrank.training.probes import fit_on_train
 from leadrank.training.sampler import SamplerSettings
 
 TRACE = Path(__file__).with_name("loss_trace.json")

@@ -28,7 +28,8 @@ from leadrank.training.sampler import SamplerSettings
 PACKAGE = "leadrank."
 #: Code that decides scores: rivals and what they are built from.
 FOLLOWED = (
-    *("compare.", "evaluation.lightgbm", "training.callbacks", "training.sampler"),
+    *("compare.", "evaluation.lightgbm"),
+    *("training.callbacks", "training.probes", "training.sampler"),
     *(
         "model.probe",
         "model.funnel_probe",

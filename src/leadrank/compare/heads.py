@@ -17,7 +17,7 @@ from leadrank.compare.presets import Preset, load_preset, settings_of
 from leadrank.compare.study import Scored, Study
 from leadrank.compare.system import System
 from leadrank.model.wide import WideBranch
-from leadrank.training.callbacks import fit_on_train, taught_on_train
+from leadrank.training.callbacks import start_on_train
 
 #: The tuning budget of each preset: the best rate by average precision over these seeds.
 HEAD_RATES = (1e-4, 1e-3, 1e-2)
@@ -105,10 +105,7 @@ def _prepare(study: Study, preset: Preset) -> Ready:
     fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
     read = fields if head.fields else fields[:, :0]
     inputs = frozen.vectors(), read, ngrams if head.wide else ngrams[:, :0]
-    if head.start == "funnel_probe":
-        probe, _ = taught_on_train(data, *inputs)
-    else:
-        probe = fit_on_train(data, *inputs)
+    probe, _ = start_on_train(data, *inputs, start=head.start)
     if probe.ngram_weight.any():
         wide = WideBranch(data.ngrams, probe.ngram_weight)
         data.rows.wide = torch.from_numpy(wide.score(data.table.rows))

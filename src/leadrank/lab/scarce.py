@@ -16,7 +16,7 @@ from leadrank.funnel import LeadTable
 from leadrank.model.head import Start
 from leadrank.model.probe import Probe
 from leadrank.model.wide import WideBranch
-from leadrank.training.callbacks import fit_on_train, taught_on_train
+from leadrank.training.callbacks import start_on_train
 from leadrank.training.data import LeadDataModule
 from leadrank.training.sampler import SamplerSettings
 
@@ -45,18 +45,11 @@ class Scarce:
 
     def started(self, start: Start) -> Started:
         """The probe fitted on these orders; one that the funnel taught where that is asked."""
-        name = "funnel_probe" if start == "funnel_probe" else "probe"
+        name: Start = "funnel_probe" if start == "funnel_probe" else "probe"
         if name not in self.known:
             data = self.data
-            inputs = (
-                self.vectors,
-                data.rows.fields.numpy(),
-                data.ngrams.encode(data.table.rows),
-            )
-            if name == "funnel_probe":
-                probe, _ = taught_on_train(data, *inputs)
-            else:
-                probe = fit_on_train(data, *inputs)
+            fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
+            probe, _ = start_on_train(data, self.vectors, fields, ngrams, start=name)
             wide = WideBranch(data.ngrams, probe.ngram_weight)
             self.known[name] = Started(probe, torch.from_numpy(wide.score(data.table.rows)))
         return self.known[name]

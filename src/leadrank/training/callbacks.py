@@ -9,19 +9,19 @@ from lightning.pytorch.callbacks import Callback
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.frozen import compute_frozen
-from leadrank.model.funnel_probe import Sides
-from leadrank.model.kept_probe import kept_probe
+from leadrank.model.head import Start
 from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
 from leadrank.model.wide import WideBranch
-from leadrank.preference import paired_difference, tier_sides
+from leadrank.preference import paired_difference
 from leadrank.training.data import LeadDataModule
 from leadrank.training.metric import RankingMetric
+from leadrank.training.probes import fit_on_train
 
 #: What `ranking_metrics` gives beside figures: counts and remarks, not worth a curve.
 NOT_LOGGED = ("n", "positives")
+#: Kept results name this and the next by this module (`compare.deciding`): they stay in it.
 CHOSEN_BY = "average_precision"
 #: A 95 % interval is so many standard errors wide.
 ERRORS_IN_95 = 3.92
@@ -59,33 +59,50 @@ class StartFromProbe(Callback):
             kept_as=data.states,
         )
         data.rows.frozen = frozen
-        text = frozen.vectors()
-        fields = data.rows.fields.numpy()
-        read = fields if ranker.head_settings.fields else fields[:, :0]
-        ngrams = data.ngrams.encode(data.table.rows)
-        none, wide = ngrams[:, :0], ngrams if ranker.head_settings.wide else ngrams[:, :0]
+        text, settings = frozen.vectors(), ranker.head_settings
+        fields, ngrams = data.rows.fields.numpy(), data.ngrams.encode(data.table.rows)
+        read = fields if settings.fields else fields[:, :0]
+        inputs = text, read, ngrams if settings.wide else ngrams[:, :0]
+        no_text = text[:, :0], fields, ngrams[:, :0]
+        only_words = text[:, :0], fields, ngrams
+        self.text_free = fit_on_train(data, *no_text)
+        self.words = fit_on_train(data, *only_words)
         # Every rank must start as the same probe, also one whose libraries round otherwise.
         agreed = trainer.strategy.broadcast
-        self.text_free = fit_on_train(data, text[:, :0], fields, none)
-        self.words = fit_on_train(data, text[:, :0], fields, ngrams)
-        self.probe = agreed(fit_on_train(data, text, read, wide))
-        self.start, self.name = self.probe, "probe"
+        self.start, taught = agreed(start_on_train(data, *inputs, start=settings.start))
+        self.probe = agreed(fit_on_train(data, *inputs)) if taught else self.start
+        self.name = "funnel_probe" if taught else "probe"
         self.scores = {
-            "probe": self.probe.score(text, read, wide),
-            "text_free": self.text_free.score(text[:, :0], fields, none),
-            "words": self.words.score(text[:, :0], fields, ngrams),
+            "probe": self.probe.score(*inputs),
+            "text_free": self.text_free.score(*no_text),
+            "words": self.words.score(*only_words),
         }
-        if ranker.head_settings.start == "funnel_probe":
-            self.start, taught = agreed(taught_on_train(data, text, read, wide))
-            if taught:
-                self.name = "funnel_probe"
-                self.scores[self.name] = self.start.score(text, read, wide)
+        if taught:
+            self.scores[self.name] = self.start.score(*inputs)
         self.wide = None
         if self.start.ngram_weight.any():
             self.wide = WideBranch(data.ngrams, self.start.ngram_weight)
             data.rows.wide = torch.from_numpy(self.wide.score(data.table.rows))
-        if trainer.ckpt_path is None and ranker.head_settings.start != "random":
+        if trainer.ckpt_path is None and settings.start != "random":
             ranker.model.head.start_from(self.start)
+
+
+def start_on_train(
+    data: LeadDataModule,
+    text: np.ndarray,
+    fields: np.ndarray,
+    ngrams: csr_matrix,
+    *,
+    start: Start,
+) -> tuple[Probe, bool]:
+    """The probe that a head with this `start` begins as, and whether the tiers have taught it.
+
+    The labels' own for `random`, which is held against it. Inputs [rows ...] are of the whole
+    table.
+    """
+    if start == "funnel_probe":
+        return taught_on_train(data, text, fields, ngrams)
+    return fit_on_train(data, text, fields, ngrams), False
 
 
 def taught_on_train(
@@ -100,7 +117,7 @@ def taught_on_train(
     """
     inputs = text, fields, ngrams
     alone = fit_on_train(data, *inputs)
-    taught = _fit_on_train(data, *inputs, sides=_sides(data))
+    taught = fit_on_train(data, *inputs, taught=True)
     if not np.isfinite(taught.penalties.tiers):
         return alone, False
     rows = data.positions("validation")
@@ -113,42 +130,6 @@ def taught_on_train(
     if gap.difference < -(gap.high - gap.low) / ERRORS_IN_95:
         return alone, False
     return taught, True
-
-
-def fit_on_train(
-    data: LeadDataModule, text: np.ndarray, fields: np.ndarray, ngrams: csr_matrix
-) -> Probe:
-    """The probe of the rows that train, of inputs [rows ...] of the whole table."""
-    return _fit_on_train(data, text, fields, ngrams)
-
-
-def _fit_on_train(
-    data: LeadDataModule,
-    text: np.ndarray,
-    fields: np.ndarray,
-    ngrams: csr_matrix,
-    **taught: Any,
-) -> Probe:
-    train = data.positions("train")
-    columns = (data.rows.label, data.rows.weight, data.rows.lead)
-    label, weight, lead = (column.numpy()[train] for column in columns)
-    crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
-    fit_on = (text[train], fields[train], crosses, label, weight, lead)
-    return kept_probe(*fit_on, ngrams=ngrams[train], read_text=data.crm.has_text, **taught)
-
-
-def _sides(data: LeadDataModule) -> list[Sides]:
-    """Of each tier that counts, among the rows that train."""
-    rows, train = data.rows, data.positions("train")
-    found = tier_sides(
-        rows.stage[train],
-        rows.stage_known[train],
-        rows.lost[train],
-        tiers=[tier for tier in data.tiers if tier.weight],
-        signal=rows.signal[train],
-        signal_known=rows.signal_known[train],
-    )
-    return [Sides(wins.numpy(), loses.numpy()) for wins, loses in found]
 
 
 class TrackMetrics(Callback):
