@@ -86,7 +86,7 @@ def test_the_rate_is_chosen_by_the_mean_over_the_seeds_of_the_tuning(monkeypatch
     np.testing.assert_array_equal(heads.fit_preset(study, "hpro", 1).score, np.full(3, 1.01))
 
 
-def test_without_an_average_precision_in_any_epoch_it_says_so(study_of, monkeypatch):
+def test_without_an_auc_in_any_epoch_it_says_so(study_of, monkeypatch):
     study, _ = study_of(epochs=1)
     monkeypatch.setattr(head_fit, "MONITOR", "val/brier")  # any other figure, made undefined
     monkeypatch.setattr(
@@ -105,7 +105,7 @@ def test_kept_scores_measure_as_the_epoch_that_was_chosen(study_of):
     rows = study.positions("validation")
     label = study.data.rows.label[rows]
     found = ranking_metrics(torch.from_numpy(fit.score[rows]), label, torch.ones(len(rows)))
-    assert found["average_precision"] == pytest.approx(fit.validation, abs=1e-6)
+    assert found["auc"] == pytest.approx(fit.validation, abs=1e-6)
 
 
 def test_what_happened_after_the_test_snapshots_changes_nothing(study_of, small_crm):
@@ -123,10 +123,31 @@ def test_what_happened_after_the_test_snapshots_changes_nothing(study_of, small_
 
 def test_a_head_that_learns_nothing_is_the_probe(study_of, monkeypatch):
     study, _ = study_of(epochs=1)
+    monkeypatch.setattr(head_fit, "earns_its_keep", lambda *_: True)
     fit = heads.fit_head(study, heads.ready(study, "pointwise"), 0, 0.0)
     expected = probe.fit_and_score(study, 0).score
     asked = study.scored_positions()
+    assert fit.epoch == 1
     np.testing.assert_allclose(fit.score[asked], expected[asked], atol=1e-4)
+
+
+def test_a_head_that_is_not_clearly_better_stays_its_probe(study_of, monkeypatch):
+    study, _ = study_of(epochs=1)
+    ready, asked = heads.ready(study, "pointwise"), study.scored_positions()
+    found = {}
+    for kept in (True, False):
+        monkeypatch.setattr(head_fit, "earns_its_keep", lambda *_, kept=kept: kept)
+        found[kept] = heads.fit_head(study, ready, 0, 0.1)
+    assert (found[True].epoch, found[False].epoch) == (1, 0)
+    np.testing.assert_array_equal(found[False].score[asked], ready.probe_score[asked])
+    assert abs(found[True].score - found[False].score)[asked].max() > 0.1
+    assert np.isnan(np.delete(found[False].score, asked)).all()
+
+
+def test_heads_that_start_at_random_have_no_start_to_stay(study_of, monkeypatch):
+    study, _ = study_of(epochs=1)
+    monkeypatch.setattr(head_fit, "earns_its_keep", lambda *_: False)
+    assert heads.fit_head(study, heads.ready(study, "asllr"), 0, 0.1).epoch == 1
 
 
 def test_the_stacked_rival_reads_scores_of_other_folds(study_of, monkeypatch):

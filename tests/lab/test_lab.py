@@ -131,9 +131,14 @@ def test_cells_start_as_the_probe_repeat_and_go_on_where_they_stopped(
         np.testing.assert_array_equal(one.score, other.score)
     with pytest.raises(UserError, match="other data or settings"):
         run_cells(study, trials, tmp_path, **{**keys, "epochs": 3}, say=lambda _: None)
-    # With no epoch a cell is its probe.
+    # With no epoch a cell is its probe, and where training is not clearly better.
     have = scarce(study, 0.3, 0)
     start = fit.fit_trial(have, TRIALS["paper"], seed=0, rate=1e-2, epochs=0)
+    for kept in (True, False):
+        monkeypatch.setattr(fit, "earns_its_keep", lambda *_, kept=kept: kept)
+        trained = fit.fit_trial(have, TRIALS["paper"], seed=0, rate=1e-1, epochs=2)
+        assert kept or (trained.epoch, trained.validation) == (0, start.validation)
+        assert (trained.score == start.score).all() == (not kept)
     rows = have.data.positions("test")
     inputs = (have.data.rows.frozen.vectors(), have.data.rows.fields.numpy())
     probe = have.started("probe").probe.score(

@@ -71,6 +71,5 @@ def test_validation_is_against_it_from_a_standard_error_on(
     probe = fit_probe(none, field, NO_CROSSES, np.arange(n) % 2, np.ones(n), np.arange(n))
     taught = replace(probe, penalties=probe.penalties._replace(tiers=1.0))
     monkeypatch.setattr(probes, "kept_probe", lambda *_, **options: taught)
-    found = {"average_precision": Difference(*gap)}
-    monkeypatch.setattr(callbacks, "paired_difference", lambda *_: found)
+    monkeypatch.setattr(callbacks, "gain_on_validation", lambda *_: Difference(*gap))
     assert callbacks.taught_on_train(data, none, field, csr_matrix((n, 0)))[1] is kept

@@ -29,7 +29,7 @@ PACKAGE = "leadrank."
 #: Code that decides scores: rivals and what they are built from.
 FOLLOWED = (
     *("compare.", "evaluation.lightgbm"),
-    *("training.callbacks", "training.probes", "training.sampler"),
+    *("training.callbacks", "training.probes", "training.choice", "training.sampler"),
     *(
         "model.probe",
         "model.funnel_probe",

@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from numpy.typing import NDArray
 
@@ -18,11 +19,12 @@ from leadrank.compare.study import Study
 from leadrank.errors import UserError
 from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
+from leadrank.preference.order_metrics import auc
 from leadrank.scoring.score import score_rows
 from leadrank.training.callbacks import TrackMetrics
+from leadrank.training.choice import MONITOR, earns_its_keep
 from leadrank.training.data import LeadDataModule
 
-MONITOR = "val/average_precision"
 _EXPECTED = (
     "The number of training batches",
     "The '(train|val)_dataloader' does not have many workers",
@@ -46,7 +48,9 @@ class Ready:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained head: scores [rows], NaN on unread ones, and its best epoch's validation."""
+    """A trained head: scores [rows], NaN on unread ones, its best epoch (0: its start) and the
+    AUC on validation.
+    """
 
     score: NDArray[np.float64]
     validation: float
@@ -57,7 +61,8 @@ class Fitted:
 def fit_head(study: Study, head: Ready, seed: int, rate: float) -> Fitted:
     """Trains one head and scores validation and test with its best epoch's weights.
 
-    UserError where no epoch has an average precision on validation.
+    A head that starts as a probe stays it, epoch 0, unless training was clearly better on
+    validation, as in a run. UserError where no epoch has an AUC on validation.
     """
     L.seed_everything(seed, verbose=False)
     ranker, data, best = head.preset.ranker_at(rate), head.data, KeepBest()
@@ -80,15 +85,29 @@ def fit_head(study: Study, head: Ready, seed: int, rate: float) -> Fitted:
         trainer.fit(ranker, datamodule=data)
     if best.state is None:
         raise UserError(
-            "average precision on validation is undefined after every epoch, so none can be "
-            "chosen; expected an order that weighs more than 0 in the validation part: check "
+            "the AUC on validation is undefined after every epoch, so none can be chosen; "
+            "expected orders and others that weigh more than 0 in the validation part: check "
             "the weights, or change the shares under `split` in the CRM file"
         )
     ranker.model.head.load_state_dict(best.state)
     rows = np.concatenate([data.positions(part) for part in ("validation", "test")])
     score = np.full(len(data.rows), np.nan)
     score[rows] = score_rows(ranker.model, data.rows, rows, max_tokens=data.scoring_tokens)
-    return Fitted(score, best.value, best.epoch, rate)
+    return _kept(head, Fitted(score, best.value, best.epoch, rate))
+
+
+def _kept(head: Ready, trained: Fitted) -> Fitted:
+    """What was trained, or the start where that did not clearly gain."""
+    if head.probe_score is None:
+        return trained
+    rows, start = head.data.positions("validation"), head.probe_score
+    if earns_its_keep(head.data, trained.score[rows], start[rows]):
+        return trained
+    score = np.where(np.isnan(trained.score), np.nan, start)
+    told = head.data.rows
+    known = told.label[rows].double(), told.weight[rows].double()
+    validation = float(auc(torch.from_numpy(start[rows]), *known))
+    return Fitted(score, validation, 0, trained.rate)
 
 
 class StartFrom(Callback):
@@ -106,7 +125,7 @@ class StartFrom(Callback):
 class KeepBest(Callback):
     """Keeps the head of the epoch with the best validation, in memory.
 
-    `state` are its weights, None while no epoch has an average precision; `value` is that, and
+    `state` are its weights, None while no epoch has an AUC; `value` is that, and
     `epoch` counts from 1.
     """
 

@@ -19,12 +19,12 @@ from leadrank.compare.system import System
 from leadrank.model.wide import WideBranch
 from leadrank.training.callbacks import start_on_train
 
-#: The tuning budget of each preset: the best rate by average precision over these seeds.
+#: The tuning budget of each preset: the best rate by AUC over these seeds.
 HEAD_RATES = (1e-4, 1e-3, 1e-2)
 TUNING_SEEDS = (0, 1, 2)
 TERMS = (
-    "one of three rates of the head by average precision on validation, averaged over three "
-    "seeds; the best of up to 20 epochs by the same figure"
+    "one of three rates of the head by AUC on validation, averaged over three seeds; the best "
+    "of up to 20 epochs by the same figure, or the start where that was not clearly below it"
 )
 
 
@@ -48,7 +48,7 @@ def preset_system(name: str, title: str) -> System:
 def fit_preset(study: Study, name: str, seed: int) -> Scored:
     """Trains the preset `name` on frozen vectors at the rate of its tuning; logits.
 
-    The rate is the best by average precision on validation, averaged over TUNING_SEEDS: one
+    The rate is the best by AUC on validation, averaged over TUNING_SEEDS: one
     seed's is too noisy to choose by. The study remembers each fit, for the seeds that follow
     and for a system that is stacked on this one.
     """

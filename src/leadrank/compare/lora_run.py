@@ -15,14 +15,14 @@ from leadrank.compare.results import Result, write_result
 from leadrank.errors import UserError
 from leadrank.scoring.calibration import Calibration
 from leadrank.scoring.saved_model import CALIBRATION, read_settings
-from leadrank.training.callbacks import CHOSEN_BY
+from leadrank.training.choice import CHOSEN_BY
 from leadrank.training.run_folder import Run, load_run
 
 #: Where a run has no calibration of its fine-tuned model: sigmoid(score).
 AS_IT_IS = Calibration(1.0, 0.0)
 OF_A_RUN = (
     "adapters and head trained as the experiment says, nothing tuned here; the best epoch by "
-    "average precision on validation"
+    "AUC on validation"
 )
 
 

@@ -25,8 +25,9 @@ TERMS = (
     "what adapters and the Yes/No answer would add is in rows marked LoRA run alone. Separate "
     "heads share nothing but the trunk, so in hpro_paper and hpro_released_code pairs do not "
     "reach the ranking here: only a LoRA run shows what they do. Budgets are alike in size, "
-    "not in kind, and stand below the table: heads are chosen by average precision, the figure "
-    "that decides here, with nine fits; most others by log loss, with eight."
+    "not in kind, and stand below the table: heads are chosen by AUC with nine "
+    "fits, and stay the probe that they start as where training was not clearly better; most "
+    "others are chosen by log loss, with eight."
 )
 
 

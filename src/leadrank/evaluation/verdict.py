@@ -103,5 +103,5 @@ def selection(metrics: Mapping[str, Any]) -> str:
     """Why the model that was kept was kept."""
     start = MODELS["funnel_probe" if "funnel_probe" in metrics else "probe"]
     if metrics["selected"] != "finetuned":
-        return f"The {start} was kept: on validation, fine-tuning did not rank better than it."
-    return f"The fine-tuned model was kept: on validation, it ranked better than the {start}."
+        return f"The {start} was kept: on validation, fine-tuning was not clearly better."
+    return f"The fine-tuned model was kept: on validation, it was clearly above the {start}."

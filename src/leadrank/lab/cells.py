@@ -28,7 +28,7 @@ RATES = (1e-3, 1e-2)
 
 @dataclass(frozen=True)
 class Cell:
-    """One trained head: logits of the test rows [n], and its validation (average precision)."""
+    """One trained head: logits of the test rows [n], and its AUC on validation."""
 
     trial: str
     share: float

@@ -5,7 +5,7 @@ Lightning's loop costs more than the head does. What is given up: loggers, check
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ from leadrank.preference import (
     pointwise_loss,
 )
 from leadrank.preference.corn import corn_loss
-from leadrank.preference.order_metrics import average_precision
+from leadrank.preference.order_metrics import auc
+from leadrank.training.choice import earns_its_keep
 from leadrank.training.rows import PairedRows
 
 PATIENCE = 3
@@ -35,9 +36,7 @@ CLIP = 1.0
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained head: logits of the test rows, and its best epoch's average precision on
-    validation.
-    """
+    """A trained head: logits of the test rows, and the AUC of its best epoch on validation."""
 
     score: NDArray[np.float32]
     validation: float
@@ -47,7 +46,8 @@ class Fit:
 def fit_trial(have: Scarce, trial: Trial, *, seed: int, rate: float, epochs: int = 20) -> Fit:
     """Trains a trial's head and scores the test rows by its best epoch.
 
-    Epoch 0, mostly a probe, counts: training must beat it on validation.
+    It stays what it starts as, mostly a probe and here epoch 0, unless training was clearly
+    better on validation, as in a run.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -55,18 +55,17 @@ def fit_trial(have: Scarce, trial: Trial, *, seed: int, rate: float, epochs: int
         data.seed = seed
         data.rows.wide = have.started(trial.head.start).wide
         head = _head(have, trial)
-        rows, known = labels(data, "validation")
-        best = Fit(np.empty(0, np.float32), _measure(head, data, rows, known), 0)
-        state = copy.deepcopy(head.state_dict())
+        start = best = _measured(head, data, 0)
         for epoch, _ in enumerate(_epochs(head, data, trial, rate, epochs), 1):
-            value = _measure(head, data, rows, known)
-            if value > best.validation:
-                best, state = Fit(best.score, value, epoch), copy.deepcopy(head.state_dict())
+            now = _measured(head, data, epoch)
+            best = now if now.value > best.value else best
             if epoch - best.epoch >= PATIENCE:
                 break
-        head.load_state_dict(state)
+        if not earns_its_keep(data, best.score, start.score):
+            best = start
+        head.load_state_dict(best.state)
         score = _scores(head, data, data.positions("test")).float().numpy()
-        return Fit(score, best.validation, best.epoch)
+        return Fit(score, best.value, best.epoch)
 
 
 def _head(have: Scarce, trial: Trial) -> ScoreHead:
@@ -139,9 +138,19 @@ def _loss(
     )
 
 
-def _measure(head: ScoreHead, data: Any, rows: NDArray, known: Tensor) -> float:
+class _Epoch(NamedTuple):
+    """A head after an epoch: its weights, and its logits and their AUC on validation."""
+
+    epoch: int
+    state: dict[str, Tensor]
+    score: Tensor
+    value: float
+
+
+def _measured(head: ScoreHead, data: Any, epoch: int) -> _Epoch:
+    rows, known = labels(data, "validation")
     score = _scores(head, data, rows)
-    return float(average_precision(score, known[0], known[1][None, :])[0])
+    return _Epoch(epoch, copy.deepcopy(head.state_dict()), score, float(auc(score, *known)))
 
 
 @torch.no_grad()

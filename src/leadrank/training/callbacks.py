@@ -14,15 +14,13 @@ from leadrank.model.head import Start
 from leadrank.model.probe import Probe
 from leadrank.model.ranker import LeadRanker
 from leadrank.model.wide import WideBranch
-from leadrank.preference import paired_difference
+from leadrank.training.choice import gain_on_validation
 from leadrank.training.data import LeadDataModule
 from leadrank.training.metric import RankingMetric
 from leadrank.training.probes import fit_on_train
 
 #: What `ranking_metrics` gives beside figures: counts and remarks, not worth a curve.
 NOT_LOGGED = ("n", "positives")
-#: Kept results name this and the next by this module (`compare.deciding`): they stay in it.
-CHOSEN_BY = "average_precision"
 #: A 95 % interval is so many standard errors wide.
 ERRORS_IN_95 = 3.92
 
@@ -110,8 +108,8 @@ def taught_on_train(
 ) -> tuple[Probe, bool]:
     """The probe that the tiers have taught as well and true, or the labels' own and false.
 
-    The labels' own where no tier helps, and where it has the higher average precision on
-    validation by more than a standard error of the difference, drawn over leads: what held
+    The labels' own where no tier helps, and where it has the higher AUC on validation by more
+    than a standard error of the difference, drawn over leads: what held
     between the orders of the training days may not hold later, and few orders on validation
     cannot tell.
     """
@@ -122,11 +120,9 @@ def taught_on_train(
         return alone, False
     rows = data.positions("validation")
     of_taught, of_alone = (
-        torch.from_numpy(probe.score(text[rows], fields[rows], ngrams[rows])).double()
-        for probe in (taught, alone)
+        probe.score(text[rows], fields[rows], ngrams[rows]) for probe in (taught, alone)
     )
-    label, weight = data.rows.label[rows].long(), data.rows.weight[rows].double()
-    gap = paired_difference(of_taught, of_alone, label, weight, data.rows.lead[rows])[CHOSEN_BY]
+    gap = gain_on_validation(data, of_taught, of_alone)
     if gap.difference < -(gap.high - gap.low) / ERRORS_IN_95:
         return alone, False
     return taught, True

@@ -24,7 +24,8 @@ from leadrank.scoring.calibration import Calibration, fit_calibration
 from leadrank.scoring.call_list import call_list, rank_predictions, write_call_list
 from leadrank.scoring.saved_model import SavedModel, save_model
 from leadrank.scoring.score import score_rows
-from leadrank.training.callbacks import CHOSEN_BY, StartFromProbe
+from leadrank.training.callbacks import StartFromProbe
+from leadrank.training.choice import CHOSEN_BY, earns_its_keep
 from leadrank.training.data import LeadDataModule
 from leadrank.training.run_folder import Run, write_metrics
 from leadrank.training.yardsticks import yardstick_scores
@@ -135,13 +136,10 @@ def _model_scores(trained: Trained) -> Floats:
 
 
 def _select(data: LeadDataModule, scores: dict[str, Floats], start: str) -> str:
-    """`finetuned` only where it beats its start on validation: training must earn its keep."""
+    """`finetuned` only where it is clearly above its start on validation."""
     validation = data.positions("validation")
-    found = {
-        name: _measure(data, validation, scores[name])[CHOSEN_BY]
-        for name in (start, "finetuned")
-    }
-    return "finetuned" if found["finetuned"] > found[start] else start
+    kept = earns_its_keep(data, scores["finetuned"][validation], scores[start][validation])
+    return "finetuned" if kept else start
 
 
 def _back_to_probe(trained: Trained) -> None:

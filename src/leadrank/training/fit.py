@@ -16,11 +16,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from leadrank.model.ranker import LeadRanker
 from leadrank.training.callbacks import StartFromProbe, TrackMetrics
+from leadrank.training.choice import MONITOR
 from leadrank.training.data import LeadDataModule
 from leadrank.training.finish import Trained, finish_run
 from leadrank.training.run_folder import begin, end, git_commit
-
-MONITOR = "val/average_precision"
 
 
 @dataclass(frozen=True)
