@@ -25,8 +25,8 @@ def gain_on_validation(data: LeadDataModule, score: ArrayLike, start: ArrayLike)
     """
     rows = data.positions("validation")
     label, weight = data.rows.label[rows].long(), data.rows.weight[rows].double()
-    scores = (torch.as_tensor(one, dtype=torch.float64) for one in (score, start))
-    return paired_difference(*scores, label, weight, data.rows.lead[rows])[CHOSEN_BY]
+    one, other = (torch.as_tensor(a, dtype=torch.float64) for a in (score, start))
+    return paired_difference(one, other, label, weight, data.rows.lead[rows])[CHOSEN_BY]
 
 
 def earns_its_keep(data: LeadDataModule, trained: ArrayLike, start: ArrayLike) -> bool:
