@@ -246,7 +246,7 @@ def test_a_run_that_kept_its_probe_is_the_fine_tuned_model_all_the_same(engine_o
     expected = 1 / (1 + np.exp(-0.5 - 3 * score))
     np.testing.assert_allclose(result.scores["probability"], expected, rtol=1e-5)
     assert result.record["title"] == "lora (LoRA run, 12 layers)"
-    assert result.record["runs"][0]["validation"] == {"average_precision": 0.4}
+    assert result.record["runs"][0]["validation"] == {"auc": 0.4}
 
 
 def test_another_seed_of_a_run_is_one_more_seed_and_the_same_one_takes_its_place(
