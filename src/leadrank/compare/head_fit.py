@@ -125,8 +125,8 @@ class StartFrom(Callback):
 class KeepBest(Callback):
     """Keeps the head of the epoch with the best validation, in memory.
 
-    `state` are its weights, None while no epoch has an AUC; `value` is that, and
-    `epoch` counts from 1.
+    `state` are its weights, None while no epoch has an AUC; `value` is that, and `epoch` counts
+    from 1.
     """
 
     def __init__(self) -> None:

@@ -48,9 +48,9 @@ def preset_system(name: str, title: str) -> System:
 def fit_preset(study: Study, name: str, seed: int) -> Scored:
     """Trains the preset `name` on frozen vectors at the rate of its tuning; logits.
 
-    The rate is the best by AUC on validation, averaged over TUNING_SEEDS: one
-    seed's is too noisy to choose by. The study remembers each fit, for the seeds that follow
-    and for a system that is stacked on this one.
+    The rate is the best by AUC on validation, averaged over TUNING_SEEDS: one seed's is too
+    noisy to choose by. The study remembers each fit, for the seeds that follow and for a system
+    that is stacked on this one.
     """
     tried = _tuning(study, name)
     rate = max(tried, key=lambda one: float(np.mean([fit.validation for fit in tried[one]])))

@@ -109,9 +109,8 @@ def taught_on_train(
     """The probe that the tiers have taught as well and true, or the labels' own and false.
 
     The labels' own where no tier helps, and where it has the higher AUC on validation by more
-    than a standard error of the difference, drawn over leads: what held
-    between the orders of the training days may not hold later, and few orders on validation
-    cannot tell.
+    than a standard error of the difference, drawn over leads: what held between the orders of
+    the training days may not hold later, and few orders on validation cannot tell.
     """
     inputs = text, fields, ngrams
     alone = fit_on_train(data, *inputs)
