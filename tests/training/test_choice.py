@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from leadrank.training.choice import earns_its_keep, gain_on_validation
+from leadrank.training.finish import _select
 
 
 def validation(label, lead=None):
@@ -53,3 +54,11 @@ def test_repeated_rows_of_a_lead_are_no_more_evidence():
     each, few = np.arange(400), np.tile(np.arange(8), 50)
     assert earns_its_keep(validation(label, each), trained, start)
     assert not earns_its_keep(validation(label, few), trained, start)
+
+
+def test_a_run_keeps_what_was_trained_only_where_that_is_clear():
+    label = np.arange(300) % 3 == 0
+    noise = np.append(0, np.random.default_rng(0).normal(size=300))
+    data, knows = validation(label), noise + 2 * np.append(0, label)
+    for trained, kept in ((knows, "finetuned"), (noise, "probe")):
+        assert _select(data, {"finetuned": trained, "probe": noise}, "probe") == kept

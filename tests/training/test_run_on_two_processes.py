@@ -56,7 +56,7 @@ def test_the_run_is_whole(runs):
 
 def test_validation_is_measured_over_both(runs):
     log = pl.read_csv(runs / "quickstart-small" / "latest" / "metrics.csv")
-    measured = log["val/average_precision"].drop_nulls()
+    measured = log["val/auc"].drop_nulls()
     assert len(measured) == 1
     assert measured.is_between(0, 1).all()
     # Rank 0 alone measures it again when the run has ended.
