@@ -103,7 +103,8 @@ def _sweep(words: list[str]) -> int:
 
 def _compare(words: list[str]) -> int:
     parser = _parser("compare")
-    parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    _crm_argument(parser)
+    parser.add_argument("--exp", help="layers and prompts of this experiment; default: base")
     parser.add_argument("--systems", help="some only: NAME,NAME; default: all that there are")
     parser.add_argument("--seeds", type=int, help="no more seeds of a random system than this")
     parser.add_argument("--out", type=Path, help="default: benchmarks/compare/NAME")
@@ -136,7 +137,7 @@ def _compare(words: list[str]) -> int:
 
 def _audit(words: list[str]) -> int:
     parser = _parser("audit")
-    parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    _crm_argument(parser)
     parser.add_argument("--exp", default="hpro", help="whose pairs; default %(default)s")
     parser.add_argument("--scheme", help="another scheme of tiers than the experiment's")
     parser.add_argument("--run", type=Path, help="a finished run: what its tiers pull")
@@ -153,7 +154,7 @@ def _audit(words: list[str]) -> int:
 
 def _margins(words: list[str]) -> int:
     parser = _parser("margins")
-    parser.add_argument("--data", required=True, help="NAME of experiments/data/NAME.yaml")
+    _crm_argument(parser)
     parser.add_argument("--exp", help="layers and prompts of this experiment; default: base")
     parser.add_argument("--trials", help="some only: NAME,NAME; default: all that there are")
     parser.add_argument("--shares", help="shares of the orders; default 1,0.3,0.1,0.03")
@@ -166,6 +167,12 @@ def _margins(words: list[str]) -> int:
     from leadrank.cli.margins import run_margins
 
     return run_margins(chosen, words)
+
+
+def _crm_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", required=True, help="NAME of experiments/data/NAME.yaml, or a CRM file"
+    )
 
 
 def _run_argument(parser: argparse.ArgumentParser) -> None:

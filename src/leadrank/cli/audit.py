@@ -20,7 +20,7 @@ from leadrank.funnel import LeadTable
 from leadrank.model.ranker import LossSettings
 from leadrank.scoring.new_leads import score_table
 from leadrank.scoring.saved_model import load_model
-from leadrank.training.root import found_crm
+from leadrank.training.root import named_crm
 from leadrank.training.run_folder import load_run
 
 SMOKE_ROWS = 300
@@ -28,7 +28,7 @@ SMOKE_ROWS = 300
 
 def run_audit(chosen: Namespace, words: list[str]) -> int:
     """Prints the audit and writes it to a folder."""
-    crm = found_crm(chosen.experiments / "data" / f"{chosen.data}.yaml")
+    crm = named_crm(chosen.experiments, chosen.data)
     flags = [f"--data.crm={crm}", *([f"--data.root={chosen.root}"] if chosen.root else [])]
     flags += [f"--model.preference.scheme={chosen.scheme}"] if chosen.scheme else []
     files = [chosen.experiments / "base.yaml", chosen.experiments / f"{chosen.exp}.yaml"]
@@ -51,7 +51,7 @@ def run_audit(chosen: Namespace, words: list[str]) -> int:
         pull["of the trained run"] = _pull(_scores(chosen.run, table, audited), audited, loss)
     command = shlex.join(["leadrank", "audit", *words])
     text = page(table, found, labels_alone=labels_alone, pull=pull, command=command)
-    out = chosen.out or Path("benchmarks/audit", crm.stem + "-smoke" * chosen.smoke)
+    out = chosen.out or Path("benchmarks/audit", table.crm.name + "-smoke" * chosen.smoke)
     write_audit(out, text, found, labels_alone, pull)
     print(text)
     print(f"Written to {out}")

@@ -25,7 +25,7 @@ from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.training.data import LeadDataModule
-from leadrank.training.root import found_crm
+from leadrank.training.root import named_crm
 
 #: `--smoke`: seconds instead of minutes.
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS, SMOKE_DRAWS = 64, 64, 2, 50
@@ -37,15 +37,15 @@ MISSING = ("not_applicable", "failed", "left_out")
 def run_compare(chosen: Namespace, words: list[str]) -> int:
     """Runs what is missing and writes the report; 1 where a system failed."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    crm = found_crm(chosen.experiments / "data" / f"{chosen.data}.yaml")
+    crm = named_crm(chosen.experiments, chosen.data)
     runs = [_named_run(word) for word in chosen.run]
+    data, encoder, epochs = _terms(chosen, crm)
     # A smoke run must not be taken for a result.
-    out = chosen.out or Path("benchmarks/compare", crm.stem + "-smoke" * chosen.smoke)
+    out = chosen.out or Path("benchmarks/compare", data.crm.name + "-smoke" * chosen.smoke)
     again = _listed(chosen.again)
     names = [*(_listed(chosen.systems) or system_names()), *again]
     names += _reference(chosen.against, out, [name for name, _ in runs])
     systems = load_systems(dict.fromkeys(names))
-    data, encoder, epochs = _terms(chosen, crm)
     study, test = open_study(data, encoder, experiments=chosen.experiments, **epochs)
     comparison = Comparison(study, test, out, chosen.sample)
     for name, folder in runs:
@@ -125,7 +125,8 @@ def _terms(
     if chosen.smoke:
         words += [f"--data.max_rows={SMOKE_ROWS}", f"--data.prompt.max_tokens={SMOKE_TOKENS}"]
         words += [f"--model.encoder.layers={SMOKE_LAYERS}"]
-    base = read_experiment([chosen.experiments / "base.yaml"], words)
+    names = ["base", *([chosen.exp] if chosen.exp else [])]
+    base = read_experiment([chosen.experiments / f"{name}.yaml" for name in names], words)
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
     epochs = {"max_epochs": 1} if chosen.smoke else {}
     return base.data, encoder, epochs

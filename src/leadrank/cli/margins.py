@@ -17,7 +17,7 @@ from leadrank.lab.cells import RATES, SHARES, run_cells
 from leadrank.lab.measure import Test, measure
 from leadrank.lab.report import page, write_lab
 from leadrank.lab.trials import REFERENCE, Trial, trials_of
-from leadrank.training.root import found_crm
+from leadrank.training.root import named_crm
 
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS = 64, 64, 2
 
@@ -25,10 +25,7 @@ SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS = 64, 64, 2
 def run_margins(chosen: Namespace, words: list[str]) -> int:
     """Runs what the folder lacks, prints the page and writes it."""
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    crm, shares = (
-        found_crm(chosen.experiments / "data" / f"{chosen.data}.yaml"),
-        _shares(chosen.shares),
-    )
+    crm, shares = named_crm(chosen.experiments, chosen.data), _shares(chosen.shares)
     flags = [f"--data.crm={crm}", *([f"--data.root={chosen.root}"] if chosen.root else [])]
     if chosen.smoke:
         flags += [f"--data.max_rows={SMOKE_ROWS}", f"--data.prompt.max_tokens={SMOKE_TOKENS}"]
@@ -38,7 +35,7 @@ def run_margins(chosen: Namespace, words: list[str]) -> int:
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
     study, test = open_study(base.data, encoder, experiments=chosen.experiments)
     trials = _trials(trials_of(study.data.funnel), chosen.trials)
-    out = chosen.out or Path("benchmarks/margins", crm.stem + "-smoke" * chosen.smoke)
+    out = chosen.out or Path("benchmarks/margins", base.data.crm.name + "-smoke" * chosen.smoke)
     cells = run_cells(
         study,
         trials,

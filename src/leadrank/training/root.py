@@ -12,6 +12,13 @@ from leadrank.world import ensure_world
 WORLD = "world"
 
 
+def named_crm(experiments: Path, data: str) -> Path:
+    """The CRM file that `--data` names: one of the experiments' by its name, or by its path."""
+    if data.endswith((".yaml", ".yml")):
+        return found_crm(Path(data))
+    return found_crm(experiments / "data" / f"{data}.yaml")
+
+
 def found_crm(file: Path) -> Path:
     """The CRM file; where there is none, UserError names those beside it."""
     if not file.is_file():

@@ -58,7 +58,7 @@ def crm_text(*, extract: datetime) -> str:
     )
     return f"""\
 # A simulated dealership, written by `leadrank world`; a row is a lead on a morning.
-name: world
+name: dealership
 about: Simulated car dealership.
 source:
   tables: {{leads: leads.parquet, calls: calls.parquet}}
