@@ -67,6 +67,56 @@ def test_a_tier_that_says_something_else_is_left_out():
     assert taught > alone - 0.01
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_handful_of_orders_does_not_throw_a_good_tier_away(seed):
+    """They cannot tell, out of fold, whether it helps; it does."""
+    fields, label, stage, train, test, answer = world(agrees=True, seed=seed)
+    few = np.flatnonzero(label[train] == 1)[:5]
+    train = np.delete(train, np.setdiff1d(np.flatnonzero(label[train] == 1), few))
+    given_ = arguments(fields, label, train)
+    none = np.zeros((len(test), 0), np.float32)
+    alone = fit_probe(*given_)
+    taught = fit_funnel_probe(*given_, sides=[Sides(stage[train], ~stage[train])])
+    found, before = (auc(probe.score(none, fields[test]), answer) for probe in (taught, alone))
+    assert np.isfinite(taught.penalties.tiers)
+    assert found > 0.85
+    assert found > before + 0.1
+
+
+def test_tiers_that_cost_clearly_more_out_of_fold_are_left_out(monkeypatch):
+    """Also where every share is above 0: with many orders a lesson of noise is let go."""
+    fields, label, stage, train, *_ = world(agrees=True)
+    given_ = arguments(fields, label, train)
+    sides = [Sides(stage[train], ~stage[train])]
+    verdicts = []
+
+    def turned(one, other, lead):
+        verdicts.append(module_verdict(one, other, lead))
+        return not verdicts[-1]
+
+    module_verdict = module._clearly_lower
+    monkeypatch.setattr(module, "_clearly_lower", turned)
+    probe = fit_funnel_probe(*given_, sides=sides)
+    assert verdicts == [False]
+    assert probe.penalties.tiers == np.inf
+    np.testing.assert_array_equal(probe.weight, fit_probe(*given_).weight)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_clearly_lower_is_by_more_than_a_standard_error_over_leads(data):
+    n = data.draw(st.integers(2, 15))
+    one, other = (
+        np.array(data.draw(st.lists(st.floats(0, 9), min_size=n, max_size=n))) for _ in range(2)
+    )
+    lead = np.array(data.draw(st.lists(st.integers(3, 7), min_size=n, max_size=n)))
+    gains = [sum((other - one)[lead == each]) for each in set(lead.tolist())]
+    mean = sum(gains) / len(gains)
+    error = (sum((gain - mean) ** 2 for gain in gains) / len(gains)) ** 0.5 * len(gains) ** 0.5
+    if abs(sum(gains) - error) > 1e-9:
+        assert module._clearly_lower(one, other, lead) == (sum(gains) > error)
+
+
 def test_the_weights_are_its_own_and_the_tiers_by_their_share(monkeypatch):
     """Score = own score + beta (tier's score - mean) / scale, with all from the parts."""
     fields, label, stage, train, *_ = world(agrees=True)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
+import torch
+
 
 def side_by_side(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
     """Median seconds of each call over so many rounds; every other one in opposite order."""
@@ -16,7 +18,9 @@ def side_by_side(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds of one call, and what it gave."""
+    """Seconds of one call, and what it gave; a GPU's work is waited for."""
     start = time.perf_counter()
     given = call()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - start, given

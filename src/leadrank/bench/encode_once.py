@@ -36,7 +36,7 @@ def encode_once(leads: Leads, sizes: Sizes) -> list[Figure]:
     )
     stepper = Stepper(new_model(leads, settings), DEEPER)
     positions, pairs = _pairs(leads, sizes.step_leads)
-    batch = {**leads.batch(positions), "pairs": pairs}
+    batch = {**leads.data.rows[positions], "pairs": pairs}
     padded = {**batch, **_to_the_most(batch, sizes.tokens)}
     count, rows = len(pairs.winner), len(positions)
     with tempfile.TemporaryDirectory() as folder:
@@ -148,7 +148,9 @@ def _silently(call: Callable[[], Any]) -> Callable[[], Any]:
     return run
 
 
-def rival_model(settings: EncoderSettings, tokenizer: Any, **how: Any) -> Any:
+def rival_model(
+    settings: EncoderSettings, tokenizer: Any, *, dtype: torch.dtype = torch.float32, **how: Any
+) -> Any:
     """transformers' own classifier on as many layers of the same base."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -161,5 +163,5 @@ def rival_model(settings: EncoderSettings, tokenizer: Any, **how: Any) -> Any:
     config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
     with quietly():
         return AutoModelForSequenceClassification.from_pretrained(
-            folder, config=config, dtype=torch.float32, **how
+            folder, config=config, dtype=dtype, **how
         )

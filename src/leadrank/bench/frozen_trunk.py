@@ -39,7 +39,9 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
     half = compute_frozen(
         upper.encoder, leads.data.rows, positions, max_tokens=1024, kept_as="float16"
     )
-    drift, rounded = (_difference(upper, leads, batches[0], kept) for kept in (frozen, half))
+    drift, rounded = (
+        _difference(steppers["kept"], leads, batches[0], kept) for kept in (frozen, half)
+    )
     calls: dict[str, Callable[[], Any]] = {
         "kept": lambda: epoch(steppers["kept"], True),
         "not kept": lambda: epoch(steppers["kept"], False),
@@ -63,13 +65,13 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
 
 
 @torch.no_grad()
-def _difference(model: Any, leads: Leads, batch: np.ndarray, frozen: Any) -> float:
+def _difference(stepper: Stepper, leads: Leads, batch: np.ndarray, frozen: Any) -> float:
     """Largest difference of a score from kept states and through all layers."""
-    rows = leads.data.rows
+    rows, model = leads.data.rows, stepper.model
     model.eval()
-    without = model(rows[batch])
+    without = model(stepper.moved(rows[batch]))
     rows.frozen = frozen
-    within = model(rows[batch])
+    within = model(stepper.moved(rows[batch]))
     rows.frozen = None
     model.train()
     return float((within - without).abs().max())

@@ -58,13 +58,14 @@ def _stepper(leads: Leads, layers: int) -> Stepper:
 
 def _step(stepper: Stepper, leads: Leads, count: int, tokens: int) -> Callable[[], Any]:
     """A step on the first leads' fields and made-up tokens, all leads as long."""
-    batch = leads.batch(leads.some(count))
+    batch = leads.data.rows[leads.some(count)]
     count = len(batch["label"])
-    ids = torch.randint(100, 1_000, (count, tokens), device=leads.device)
-    half = torch.arange(count // 2, device=leads.device)
-    ones, none = torch.ones(len(half), device=leads.device), torch.zeros_like(half)
+    ids = torch.randint(100, 1_000, (count, tokens))
+    half = torch.arange(count // 2)
+    ones, none = torch.ones(len(half)), torch.zeros_like(half)
     pairs = Pairs(half, half + count // 2, none, 0 * ones, ones)
     batch |= {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pairs": pairs}
+    batch = stepper.moved(batch)
     return lambda: stepper.step(batch)
 
 

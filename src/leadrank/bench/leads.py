@@ -41,11 +41,6 @@ class Leads:
         train = self.data.positions("train")
         return np.random.default_rng(seed).permutation(train)[:count]
 
-    def batch(self, positions: NDArray[np.int64]) -> dict[str, Any]:
-        """What the model reads of these rows, on the device."""
-        batch = self.data.rows[positions]
-        return {name: value.to(self.device) for name, value in batch.items()}
-
     def tokens(self, positions: NDArray[np.int64]) -> int:
         """Tokens of these rows' prompts, padding left out."""
         return int(self.data.rows.length[positions].sum())

@@ -42,7 +42,7 @@ def profile_step(leads: Leads, sizes: Sizes) -> str:
 
 def _step(stepper: Stepper, paired: PairedRows, positions: np.ndarray) -> None:
     with record_function(PARTS[0]):
-        batch = paired[positions]
+        batch = stepper.moved(paired[positions])
     with record_function(PARTS[1]):
         score = stepper.model(batch)
     with record_function(PARTS[2]):

@@ -24,29 +24,36 @@ from leadrank.scoring.score import score_rows
 BATCHES = (1, 8, 32)
 #: Rows and columns of the matrices whose product is the machine's rate.
 MATRIX = 1536
+MATRIX_ON_GPU = 8192
 
 
 def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
-    """Leads scored a second: dense, 4 bit and int8, beside the pipeline on the same weights."""
+    """Leads scored a second: dense, 4 bit and int8, beside the pipeline on the same weights.
+
+    The int8 engine is for CPUs.
+    """
     positions = leads.some(sizes.scored_leads)
     model = new_model(leads, EncoderSettings(layers=sizes.layers, adapt="none"))
-    dense, int8 = model.dense(), int8_model(model)
+    dense, compute = model.dense(), model.encoder.compute
     calls: dict[str, Callable[[], Any]] = {
         "dense": lambda: score_rows(dense, leads.data.rows, positions),
         "4 bit": lambda: score_rows(model, leads.data.rows, positions, dense=False),
-        "int8": lambda: score_rows(int8, leads.data.rows, positions),
-        "product": _product(leads.device),
+        "product": _product(leads.device, compute),
     }
+    if leads.device.type == "cpu":
+        int8 = int8_model(model)
+        calls["int8"] = lambda: score_rows(int8, leads.data.rows, positions)
     for call in calls.values():
         call()
     calls |= _pipelines(leads, sizes, positions)
     took = side_by_side(calls, min(sizes.repeats, 3))
-    rate = 2 * MATRIX**3 / took["product"]
+    size = MATRIX if leads.device.type == "cpu" else MATRIX_ON_GPU
+    rate = 2 * size**3 / took["product"]
     share = (
         100 * _products(model.encoder.dense().trunk, leads, positions) / took["dense"] / rate
     )
-    n = len(positions)
-    return [
+    n, kind = len(positions), str(compute).removeprefix("torch.")
+    figures = [
         Figure(
             "4-bit model, unpacked once, over pipeline",
             took["hf 4 bit"] / took["dense"],
@@ -63,14 +70,18 @@ def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
         ),
         Figure("dense model over pipeline", took["hf"] / took["dense"], "times", n, 1.5),
         Figure("  leads a second, dense", n / took["dense"], "/s", n),
-        Figure("  share of the machine's fp32 product rate", share, "%", n, 60.0),
-        Figure("  that rate", rate / 1e9, "GFLOP/s", MATRIX),
-        Figure("int8 engine over dense", took["dense"] / took["int8"], "times", n, 2.2),
+        Figure(f"  share of the {kind} product rate", share, "%", n, 60.0),
+        Figure("  that rate", rate / 1e9, "GFLOP/s", size),
     ]
+    if "int8" in took:
+        ratio = took["dense"] / took["int8"]
+        figures.append(Figure("int8 engine over dense", ratio, "times", n, 2.2))
+    return figures
 
 
-def _product(device: torch.device) -> Callable[[], Any]:
-    left, right = (torch.randn(MATRIX, MATRIX, device=device) for _ in range(2))
+def _product(device: torch.device, compute: torch.dtype) -> Callable[[], Any]:
+    size = MATRIX if device.type == "cpu" else MATRIX_ON_GPU
+    left, right = (torch.randn(size, size, device=device, dtype=compute) for _ in range(2))
     return lambda: left @ right
 
 
@@ -93,17 +104,22 @@ def _pipelines(
     from transformers import BitsAndBytesConfig, pipeline
 
     settings, tokenizer = adapted(sizes), leads.data.tokenizer
+    # On a GPU the rival has our dtype; on a CPU both have transformers' default.
+    dtype = torch.bfloat16 if leads.device.type == "cuda" else torch.float32
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     texts = [tokenizer.decode(leads.data.tokens[int(position)]) for position in positions]
     four_bit = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.float32,
+        bnb_4bit_compute_dtype=dtype,
     )
     best: dict[str, Callable[[], Any]] = {}
-    for kind, how in (("hf", {}), ("hf 4 bit", {"quantization_config": four_bit})):
-        model = rival_model(settings, tokenizer, device_map={"": leads.device}, **how)
+    packed: dict[str, Any] = {"quantization_config": four_bit}
+    for kind, how in (("hf", {}), ("hf 4 bit", packed)):
+        model = rival_model(
+            settings, tokenizer, dtype=dtype, device_map={"": leads.device}, **how
+        )
         run = pipeline("text-classification", model=model.eval(), tokenizer=tokenizer)
 
         def score(some: list[str], size: int, run: Any = run) -> Any:

@@ -42,6 +42,8 @@ class Sizes:
     repeats: int = 4
 
 
+#: A GPU takes no notice of less.
+ON_GPU = Sizes(step_leads=256, epoch_leads=1_024, scored_leads=1_024)
 SMOKE = Sizes(
     table_rows=3_000,
     plan_rows=20_000,

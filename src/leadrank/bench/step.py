@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from lightning.fabric.utilities import move_data_to_device
 
 from leadrank.model.lead_model import LeadModel
 from leadrank.preference import (
@@ -29,9 +30,14 @@ class Stepper:
 
     def step(self, batch: dict[str, Any]) -> None:
         """Forward, joint loss, backward, and the optimiser's step."""
+        batch = self.moved(batch)
         self.loss(batch, self.model(batch)).backward()
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+
+    def moved(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch and its pairs on the model's device, as Lightning hands them over."""
+        return move_data_to_device(batch, next(self.model.parameters()).device)
 
     def loss(self, batch: dict[str, Any], score: torch.Tensor) -> torch.Tensor:
         """The joint loss of a batch's scores [n]."""

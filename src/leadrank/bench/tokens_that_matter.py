@@ -67,8 +67,8 @@ def pairs_in_a_step(leads: Leads, sizes: Sizes) -> list[Figure]:
     sampler = StageSampler(*columns, settings=settings)
     drawing, batches = timed(sampler.batches)
     paired = PairedRows(rows, data.tiers)
-    batch = paired[train[batches[0]]]
     stepper = Stepper(new_model(leads, adapted(sizes, quantisation="none")), data.tiers)
+    batch = stepper.moved(paired[train[batches[0]]])
     score = stepper.model(batch).detach()
 
     def pair_loss() -> None:

@@ -14,7 +14,7 @@ import torch
 from leadrank.bench.benches import NAMES, OF_LEADS, OF_SIZE, OF_WORLD
 from leadrank.bench.figure import HEAD, Figure, write_figures
 from leadrank.bench.leads import Leads, has_data, open_leads
-from leadrank.bench.sizes import SMOKE, Sizes
+from leadrank.bench.sizes import ON_GPU, SMOKE, Sizes
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 
@@ -23,14 +23,14 @@ def run_bench(chosen: Namespace) -> int:
     """Measures what was asked for, prints each figure as it comes, and writes them all."""
     for name in ("lightning.pytorch", "transformers", "trl", "accelerate"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    sizes = SMOKE if chosen.smoke else Sizes()
+    gpu = torch.cuda.is_available()
+    sizes = SMOKE if chosen.smoke else ON_GPU if gpu else Sizes()
     wanted = _names(chosen.only)
     if chosen.profile:
         from leadrank.bench.profile import profile_step
 
         print(profile_step(_leads(chosen, sizes), sizes))
         return 0
-    gpu = torch.cuda.is_available()
     where = torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} CPU threads"
     print(f"{platform.machine()}, {where}, torch {torch.__version__}")
     if chosen.data is None and not has_data("raop"):

@@ -3,9 +3,9 @@
 Orders are few; stages and soft signals are known of every lead. Each tier's winners and losers
 *without an order* teach a score of the same inputs as the probe. Scored by models that never
 saw their lead, rows get these scores as one more block of the labels' logistic regression,
-with a penalty that may be infinite: so the tiers count as far as cross-validation over the
-training orders says. A score of the same inputs is a prior mean of the probe's weights, so what
-comes out is a `Probe` like any other and reads nothing new:
+unless cross-validation over the training leads is clearly better without: few orders cannot
+tell, and there the tiers are needed most. A score of the same inputs is a prior mean of the
+probe's weights, so what comes out is a `Probe` like any other and reads nothing new:
 
     weight = own + sum_t beta_t weight_t / scale_t,  beta_t > 0
 """
@@ -69,25 +69,33 @@ def fit_funnel_probe(
     At many pairs a linear score learned on differences of winners and losers orders rows as
     logistic regression of the two sides does, which is what is fitted. A tier is left out that
     has fewer than LEAST_LEADS leads on a side, or that orders would turn round: its share
-    comes out at 0 or below. `penalties.tiers` is infinite where none is left. Raises
-    ValueError when the labels are all the same.
+    comes out at 0 or below. All are, where the labels alone have the lower log loss out of fold
+    by more than a standard error of the difference; `penalties.tiers` is infinite where none
+    is left. Raises ValueError when the labels are all the same.
     """
     inputs = Inputs.of(text, fields, crosses, ngrams, read_text=read_text)
+    told = label, weight, lead
+    alone = fit_blocks(inputs.blocks, inputs.choices, *told)
     without = [Sides(*(side & (label == 0) for side in tier)) for tier in sides]
     lessons = [
         lesson for tier in without if (lesson := _learn(inputs, tier, weight, lead)) is not None
     ]
-    while True:
-        given = inputs
-        if lessons:
-            given = inputs.with_tiers(np.column_stack([one.taught for one in lessons]))
-        fitted = fit_blocks(given.blocks, given.choices, label, weight, lead)
-        if not np.isfinite(fitted.penalties.tiers):
-            return inputs.probe(fitted)
+    while lessons:
+        given = inputs.with_tiers(np.column_stack([one.taught for one in lessons]))
+        fitted = fit_blocks(given.blocks, given.choices, *told)
         helps = [own > 0 for own in fitted.weights[-1]]
         if all(helps):
+            if _clearly_lower(alone.held_out, fitted.held_out, lead):
+                break
             return inputs.probe(_taken_in(fitted, lessons))
         lessons = [lesson for lesson, kept in zip(lessons, helps, strict=True) if kept]
+    return inputs.probe(alone)
+
+
+def _clearly_lower(one: NDArray[np.float64], other: NDArray[np.float64], lead: Array) -> bool:
+    """Whether losses [n] sum to less than others by more than a standard error, over leads."""
+    gain = np.bincount(np.unique(lead, return_inverse=True)[1], other - one)
+    return bool(gain.sum() > np.sqrt(len(gain)) * gain.std())
 
 
 def _learn(inputs: Inputs, sides: Sides, weight: Array, lead: Array) -> _Lesson | None:
@@ -142,4 +150,4 @@ def _taken_in(fitted: Fitted, lessons: list[_Lesson]) -> Fitted:
         for own, taught in zip(weights[:-1], lesson.fitted.weights[:-1], strict=True):
             own += share * taught
         bias += share * (lesson.fitted.bias - lesson.mean)
-    return Fitted([own.astype(np.float32) for own in weights], bias, fitted.penalties)
+    return fitted._replace(weights=[own.astype(np.float32) for own in weights], bias=bias)

@@ -18,7 +18,6 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -33,8 +32,8 @@ FIELD_PENALTIES = (1.0, 3.0, 10.0, 30.0)
 CROSS_PENALTIES = (3e2, 1e3, 3e3, np.inf)
 TEXT_PENALTIES = (3e2, 1e3, 3e3, 1e4, np.inf)
 NGRAM_PENALTIES = (0.3, 1.0, 3.0, 10.0, np.inf)
-#: Of what the funnel's tiers say (`funnel_probe`); a prior of standard deviation 1, .3, .1.
-TIER_PENALTIES = (1.0, 10.0, 100.0, np.inf)
+#: Of what the funnel's tiers say (`funnel_probe`); a prior of standard deviation 1.
+TIER_PENALTY = 1.0
 NUM_FOLDS = 5
 ROUNDS = 2
 
@@ -53,11 +52,15 @@ class Penalties(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Weights of each block in its own columns, the bias, and the penalties chosen."""
+    """Weights of each block in its own columns, the bias, and the penalties chosen.
+
+    `held_out` [n] is each row's weighted log loss by the weights of the folds without its lead.
+    """
 
     weights: list[Array]
     bias: float
     penalties: Penalties
+    held_out: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ class Inputs:
 
     def with_tiers(self, taught: Array) -> "Inputs":
         """The same with a last block [n t] of what each tier taught."""
-        choices = {**self.choices, "tiers": TIER_PENALTIES}
+        choices = {**self.choices, "tiers": (TIER_PENALTY,)}
         return replace(self, blocks=[*self.blocks[:-1], taught], choices=choices)
 
     def probe(self, fitted: Fitted) -> Probe:
@@ -187,15 +190,22 @@ def fit_blocks(
         (fit, held) for fit, held in lead_folds(label, lead) if len(np.unique(label[fit])) > 1
     ]
 
-    def loss(tried: Penalties) -> float:
+    @cache
+    def losses(tried: Penalties) -> NDArray[np.float64]:
         """Folds side by side, each on one thread: their products are too small to share."""
-        jobs = (delayed(_fold_loss)(blocks, label, weight, fold, tried) for fold in folds)
-        return sum(Parallel(torch.get_num_threads(), prefer="threads")(jobs))
+        jobs = (delayed(_fold_losses)(blocks, label, weight, fold, tried) for fold in folds)
+        found = np.zeros(len(label))
+        for (_, held), each in zip(
+            folds, Parallel(torch.get_num_threads(), prefer="threads")(jobs), strict=True
+        ):
+            found[held] = each
+        return found
 
     with threadpool_limits(1):
-        penalties = _search(loss, choices)
+        penalties = _search(lambda tried: float(losses(tried).sum()), choices)
+        held_out = losses(penalties)
     exact = [block.astype(np.float64) for block in blocks]
-    return Fitted(*fit_penalised(exact, label, weight, penalties), penalties)
+    return Fitted(*fit_penalised(exact, label, weight, penalties), penalties, held_out)
 
 
 def _choices(blocks: list[Block], *, read_text: bool) -> dict[str, tuple[float, ...]]:
@@ -241,13 +251,14 @@ def lead_folds(label: Array, lead: Array) -> Folds:
     return list(splitter.split(label, label, lead))
 
 
-def _fold_loss(
+def _fold_losses(
     blocks: list[Block],
     label: Array,
     weight: Array,
     fold: tuple[NDArray, NDArray],
     penalties: Penalties,
-) -> float:
+) -> NDArray[np.float64]:
+    """Weighted log loss of each row held out."""
     fit, held = fold
     read = [np.isfinite(penalty) for penalty in penalties]
     learned, asked = (
@@ -259,15 +270,7 @@ def _fold_loss(
     score = sum(
         (block @ own for block, own, use in parts if use), start=np.full(len(held), bias)
     )
-    return float(
-        log_loss(
-            label[held],
-            1 / (1 + np.exp(-score)),
-            sample_weight=weight[held],
-            normalize=False,
-            labels=[0, 1],
-        )
-    )
+    return weight[held] * (np.logaddexp(0, score) - label[held] * score)
 
 
 def fit_penalised(
