@@ -68,7 +68,7 @@ def score(model, width):
 
 def test_a_reloaded_model_scores_as_the_one_in_memory(saved, tmp_path):
     save_model(tmp_path, saved)
-    again = load_model(tmp_path)
+    again = load_model(tmp_path, device="cpu")
     width = saved.features.width
     expected = score(saved.model, width)
     assert expected.std() > 0.01

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from leadrank.funnel import LeadTable
 from leadrank.training.root import WORLD
+from leadrank.world.crm import NAME
 from leadrank.world.yardsticks import NAMES, yardsticks
 
 
@@ -20,13 +21,14 @@ def yardstick_scores(table: LeadTable, root: Path) -> dict[str, NDArray[np.float
     """
     tables = table.crm.source.tables
     folder = (root / tables["leads"]).parent if "leads" in tables else root
-    if table.crm.name != WORLD or not (folder / "truth" / "probability.parquet").is_file():
+    known = (folder / "truth" / "probability.parquet").is_file()
+    if table.crm.name not in (WORLD, NAME) or not known:
         return {}
-    known = yardsticks(folder).select(
+    truth = yardsticks(folder).select(
         *NAMES,
         lead_id="customer_account_id",
         snapshot=pl.col("ppl_dt").dt.replace_time_zone("UTC"),
     )
     keys = ["lead_id", "snapshot"]
-    joined = table.rows.select(keys).join(known, on=keys, how="left", maintain_order="left")
+    joined = table.rows.select(keys).join(truth, on=keys, how="left", maintain_order="left")
     return {name: joined[name].to_numpy() for name in NAMES}

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+#: What a world's CRM is called; `world` is the quickstart's, which is made where it is missing.
+NAME = "dealership"
 #: Column, human name, unit.
 NUMERIC: tuple[tuple[str, str, str], ...] = (
     ("ticket_create_cnt", "requests so far", "requests"),
@@ -58,7 +60,7 @@ def crm_text(*, extract: datetime) -> str:
     )
     return f"""\
 # A simulated dealership, written by `leadrank world`; a row is a lead on a morning.
-name: dealership
+name: {NAME}
 about: Simulated car dealership.
 source:
   tables: {{leads: leads.parquet, calls: calls.parquet}}
