@@ -51,6 +51,19 @@ def test_states_are_those_that_enter_the_lowest_adapted_layer(tiny_base):
     assert not found[~own].any()
 
 
+def test_no_states_are_kept_where_none_are_wanted(tiny_base, own_cache_folder):
+    """On a GPU `auto` is the same; here it keeps them."""
+    encoder, leads = train_a_little(tiny(tiny_base)).eval(), Leads(prompts())
+    none, kept = (
+        compute_frozen(encoder, leads, np.arange(len(leads)), max_tokens=40, kept_as=how)
+        for how in ("none", "auto")
+    )
+    assert none.batch(np.arange(2)) is None
+    np.testing.assert_array_equal(none.features, kept.features)
+    assert kept.states.dtype == np.float32
+    assert len(list((own_cache_folder / "states").glob("*.npy"))) == 1
+
+
 def test_states_in_half_precision_take_half_the_room_and_move_scores_little(
     tiny_base, own_cache_folder
 ):

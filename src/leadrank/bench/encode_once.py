@@ -8,7 +8,7 @@ import contextlib
 import io
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,31 +23,36 @@ from leadrank.bench.step import Stepper
 from leadrank.errors import UserError
 from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.preference import Pairs, Tier
+from leadrank.training.sampler import SamplerSettings
 
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-PAIRS_PER_LEAD, ROUNDS = 4, 2
+PAIRS_PER_LEAD, BATCHES = 4, 2
 DEEPER = (Tier(name="deeper", winner=(1,), loser=(0,), margin=0.0, weight=1.0),)
 
 
 def encode_once(leads: Leads, sizes: Sizes) -> list[Figure]:
-    """Leads encoded and pairs trained per second over TRL's, and over padding to the most."""
+    """Leads encoded and pairs trained per second over TRL's, and over padding to the most.
+
+    Ours are batches as `fit` draws them, of leads about as long; TRL shuffles the same pairs.
+    """
     settings = EncoderSettings(
         quantisation="none", layers=sizes.layers, adapt_from=0, lora_targets=LINEAR
     )
     stepper = Stepper(new_model(leads, settings), DEEPER)
-    positions, pairs = _pairs(leads, sizes.step_leads)
-    batch = {**leads.data.rows[positions], "pairs": pairs}
-    padded = {**batch, **_to_the_most(batch, sizes.tokens)}
-    count, rows = len(pairs.winner), len(positions)
+    drawn = [_pairs(leads, positions) for positions in _batches(leads, sizes.step_leads)]
+    batches = [{**leads.data.rows[positions], "pairs": pairs} for positions, pairs in drawn]
+    padded = [{**batch, **_to_the_most(batch, sizes.tokens)} for batch in batches]
+    rows = sum(len(positions) for positions, _ in drawn)
+    count = sum(len(pairs.winner) for _, pairs in drawn)
     with tempfile.TemporaryDirectory() as folder:
-        train = trl_epoch(leads, settings, positions, pairs, sizes.tokens, folder)
+        train = trl_epoch(leads, settings, drawn, sizes.tokens, folder)
         calls: dict[str, Callable[[], Any]] = {
-            "ours": lambda: stepper.step(batch),
-            "padded": lambda: stepper.step(padded),
+            "ours": lambda: stepper.epoch(batches),
+            "padded": lambda: stepper.epoch(padded),
             "trl": train,
         }
-        stepper.step(batch)
-        took = side_by_side(calls, ROUNDS if sizes.repeats > 1 else 1)
+        stepper.step(batches[0])
+        took = side_by_side(calls, 1)
     encoded = 2 * count / rows * took["ours"]
     return [
         Figure("leads encoded a second over TRL's", took["trl"] / encoded, "times", rows, 1.0),
@@ -60,13 +65,18 @@ def encode_once(leads: Leads, sizes: Sizes) -> list[Figure]:
     ]
 
 
-def _pairs(leads: Leads, count: int) -> tuple[NDArray[np.int64], Pairs]:
-    """Leads drawn at random, and four times as many distinct pairs of unequal stage."""
-    positions = leads.some(count)
+def _batches(leads: Leads, size: int) -> list[NDArray[np.int64]]:
+    """Positions of the first batches of an epoch."""
+    batches = leads.sampler(SamplerSettings(batch_size=size)).batches()[:BATCHES]
+    return [leads.data.positions("train")[batch] for batch in batches]
+
+
+def _pairs(leads: Leads, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], Pairs]:
+    """A batch, and four times as many distinct pairs of unequal stage as it has leads."""
     stage = leads.data.rows.stage[positions]
     winner, loser = (stage[:, None] > stage[None, :]).nonzero().T
     chosen = torch.from_numpy(
-        np.random.default_rng(0).permutation(len(winner))[: PAIRS_PER_LEAD * count]
+        np.random.default_rng(0).permutation(len(winner))[: PAIRS_PER_LEAD * len(positions)]
     )
     ones = torch.ones(len(chosen))
     none = torch.zeros(len(chosen), dtype=torch.int64)
@@ -82,12 +92,14 @@ def _to_the_most(batch: dict[str, Any], tokens: int) -> dict[str, Any]:
 def trl_epoch(
     leads: Leads,
     settings: EncoderSettings,
-    positions: NDArray[np.int64],
-    pairs: Pairs,
+    batches: Sequence[tuple[NDArray[np.int64], Pairs]],
     tokens: int,
     folder: str,
 ) -> Callable[[], Any]:
-    """A call that trains one epoch of these pairs by TRL; UserError where it is not there."""
+    """A call that trains one epoch of these pairs by TRL, as many leads a batch as in ours.
+
+    UserError where TRL is not there.
+    """
     try:
         from datasets import Dataset
         from peft import LoraConfig
@@ -96,10 +108,13 @@ def trl_epoch(
         raise UserError(
             f"bench: {error}; the rivals are an extra: pip install 'leadrank[bench]'"
         ) from None
-    ids = [leads.data.tokens[int(position)].tolist() for position in positions]
     rows = [
-        {"chosen_ids": ids[w], "rejected_ids": ids[x]}
-        for w, x in zip(pairs.winner.tolist(), pairs.loser.tolist(), strict=True)
+        {
+            "chosen_ids": leads.data.tokens[int(positions[winner])].tolist(),
+            "rejected_ids": leads.data.tokens[int(positions[loser])].tolist(),
+        }
+        for positions, pairs in batches
+        for winner, loser in zip(pairs.winner.tolist(), pairs.loser.tolist(), strict=True)
     ]
     adapters = LoraConfig(
         r=settings.lora_rank,
@@ -110,7 +125,7 @@ def trl_epoch(
 
     config = RewardConfig(
         output_dir=folder,
-        per_device_train_batch_size=max(1, len(positions) // 2),
+        per_device_train_batch_size=max(1, len(batches[0][0]) // 2),
         num_train_epochs=1,
         max_length=tokens,
         gradient_checkpointing=False,

@@ -12,10 +12,11 @@ from leadrank.bench.leads import Leads, new_model
 from leadrank.bench.sizes import Sizes
 from leadrank.bench.step import Stepper
 from leadrank.model.encoder_settings import EncoderSettings
-from leadrank.model.frozen import compute_frozen
+from leadrank.model.frozen import States, compute_frozen
 from leadrank.training.rows import PairedRows
 
 ROUNDS, BATCH = 2, 32
+KEPT_AS: tuple[States, States] = ("float32", "float16")
 
 
 def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
@@ -26,7 +27,12 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
     positions = leads.some(sizes.epoch_leads)
     positions = positions[np.argsort(leads.data.rows.length[positions])]
     batches = np.array_split(positions, -(-len(positions) // BATCH))
-    frozen = compute_frozen(upper.encoder, leads.data.rows, positions, max_tokens=1024)
+    frozen, half = (
+        compute_frozen(
+            upper.encoder, leads.data.rows, positions, max_tokens=1024, kept_as=kept_as
+        )
+        for kept_as in KEPT_AS
+    )
     tiers = leads.data.tiers
     steppers = {"kept": Stepper(upper, tiers), "all": Stepper(whole, tiers)}
     paired = PairedRows(leads.data.rows, tiers)
@@ -36,9 +42,6 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
         for batch in batches:
             stepper.step(paired[batch])
 
-    half = compute_frozen(
-        upper.encoder, leads.data.rows, positions, max_tokens=1024, kept_as="float16"
-    )
     drift, rounded = (
         _difference(steppers["kept"], leads, batches[0], kept) for kept in (frozen, half)
     )

@@ -17,7 +17,7 @@ from leadrank.model.lead_model import LeadModel
 from leadrank.text import PromptTemplate
 from leadrank.training.data import LeadDataModule
 from leadrank.training.root import found_crm
-from leadrank.training.sampler import SamplerSettings
+from leadrank.training.sampler import SamplerSettings, StageSampler
 
 SMOKE_ROWS = 96
 
@@ -40,6 +40,12 @@ class Leads:
         """Positions of so many training rows, drawn at random; fewer where there are fewer."""
         train = self.data.positions("train")
         return np.random.default_rng(seed).permutation(train)[:count]
+
+    def sampler(self, settings: SamplerSettings) -> StageSampler:
+        """Draws batches of the training rows as `fit` does."""
+        rows, train = self.data.rows, self.data.positions("train")
+        columns = rows.length[train], rows.label.numpy()[train], rows.stratum()[train]
+        return StageSampler(*columns, settings=settings)
 
     def tokens(self, positions: NDArray[np.int64]) -> int:
         """Tokens of these rows' prompts, padding left out."""

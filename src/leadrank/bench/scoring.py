@@ -76,6 +76,8 @@ def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
     if "int8" in took:
         ratio = took["dense"] / took["int8"]
         figures.append(Figure("int8 engine over dense", ratio, "times", n, 2.2))
+        over = took["hf 4 bit"] / took["int8"]
+        figures.append(Figure("  over the pipeline in 4 bit", over, "times", n))
     return figures
 
 

@@ -35,6 +35,11 @@ class Stepper:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
+    def epoch(self, batches: Sequence[dict[str, Any]]) -> None:
+        """A step on each."""
+        for batch in batches:
+            self.step(batch)
+
     def moved(self, batch: dict[str, Any]) -> dict[str, Any]:
         """A batch and its pairs on the model's device, as Lightning hands them over."""
         return move_data_to_device(batch, next(self.model.parameters()).device)

@@ -16,7 +16,7 @@ from leadrank.model.rows import scoring_batches
 from leadrank.preference import hierarchical_preference_loss
 from leadrank.scoring.score import score_rows
 from leadrank.training.rows import PairedRows
-from leadrank.training.sampler import SamplerSettings, StageSampler
+from leadrank.training.sampler import SamplerSettings
 
 EPOCHS = 3
 #: Settings that deal all stages evenly, whatever their lengths.
@@ -41,9 +41,7 @@ def padding(leads: Leads, sizes: Sizes) -> list[Figure]:
 
 
 def _epochs(leads: Leads, settings: SamplerSettings) -> list[np.ndarray]:
-    rows, train = leads.data.rows, leads.data.positions("train")
-    columns = rows.length[train], rows.label.numpy()[train], rows.stratum()[train]
-    sampler = StageSampler(*columns, settings=settings)
+    sampler = leads.sampler(settings)
     batches = []
     for epoch in range(EPOCHS):
         sampler.set_epoch(epoch)
@@ -62,9 +60,7 @@ def pairs_in_a_step(leads: Leads, sizes: Sizes) -> list[Figure]:
     rows, data = leads.data.rows, leads.data
     count = min(sizes.wide_step_leads, len(data.positions("train")))
     train = data.positions("train")
-    settings = SamplerSettings(batch_size=count)
-    columns = rows.length[train], rows.label.numpy()[train], rows.stratum()[train]
-    sampler = StageSampler(*columns, settings=settings)
+    sampler = leads.sampler(SamplerSettings(batch_size=count))
     drawing, batches = timed(sampler.batches)
     paired = PairedRows(rows, data.tiers)
     stepper = Stepper(new_model(leads, adapted(sizes, quantisation="none")), data.tiers)

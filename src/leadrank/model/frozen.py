@@ -31,6 +31,8 @@ from leadrank.model.trunk_parts import can_part, lower_states, upper_states
 STATES_BYTES = 12 * 2**30
 #: Raised when the same trunk and prompts give other numbers.
 FORMAT = 1
+#: How the states are kept: see `data.states`.
+States = Literal["auto", "float32", "float16", "none"]
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,14 @@ def compute_frozen(
     *,
     max_tokens: int,
     together: bool = False,
-    kept_as: Literal["float32", "float16"] = "float32",
+    kept_as: States = "auto",
 ) -> Frozen:
     """The frozen trunk's work on the rows at `positions`, from the cache where it is there.
 
     Adapters, trained or not, are left out. States are kept only where starting from them is
     exact (`can_part`) and they fit the cache. With `together` all ranks call it at once, and
     the processes of one machine share the work; a machine does not use another's. `kept_as`
-    is of the states; UserError where one does not fit half precision.
+    is of the states, `data.states`; UserError where one does not fit half precision.
     """
     team = Team(together)
     first, prompts = distinct_prompts(rows.tokens, positions)
@@ -115,14 +117,19 @@ def compute_frozen(
 
 
 def _wanted(
-    encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64], tokens: int, kept_as: str
+    encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64], tokens: int, kept_as: States
 ) -> dict[Path, Wanted]:
     """File and shape of the features, and of the states where they are kept."""
-    at, width = encoder.settings.adapt_from, encoder.width
-    key, size = _key(encoder, rows, first), tokens * width * np.dtype(kept_as).itemsize
+    at, width, key = encoder.settings.adapt_from, encoder.width, _key(encoder, rows, first)
     wanted = {cache_folder() / "features" / f"{key}.npy": Wanted(len(first), width)}
-    adapts = encoder.settings.adapt != "none"
-    if adapts and size <= STATES_BYTES and can_part(encoder.trunk, at):
+    if encoder.settings.adapt == "none":
+        return wanted
+    if kept_as == "auto":
+        kept_as = "none" if next(encoder.parameters()).device.type == "cuda" else "float32"
+    if kept_as == "none":
+        return wanted
+    size = tokens * width * np.dtype(kept_as).itemsize
+    if size <= STATES_BYTES and can_part(encoder.trunk, at):
         half = "-half" if kept_as == "float16" else ""
         file = cache_folder() / "states" / f"{key}-{at}{half}.npy"
         if file.is_file() or make_room(file.parent, size, STATES_BYTES):

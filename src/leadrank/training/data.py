@@ -15,6 +15,7 @@ from leadrank.funnel import Funnel, LeadTable, load_crm_file, read_lead_table
 from leadrank.funnel.leaks import refuse_leaks
 from leadrank.model.base_model import cache_folder, resolve_base
 from leadrank.model.field_features import FieldFeatures
+from leadrank.model.frozen import States
 from leadrank.model.rows import LeadRows, default_scoring_tokens, scoring_batches
 from leadrank.preference import Tier, with_thresholds
 from leadrank.preference.settings import PreferenceSettings
@@ -39,7 +40,9 @@ class LeadDataModule(L.LightningDataModule):
         scoring_tokens: most tokens in a scoring batch, padding included; null: 1,024 on a
             CPU, whose caches that fits, and 65,536 on a GPU.
         states: how the frozen layers' states are kept on disk: float32, or float16, which takes
-            half the room and moves scores by what docs/performance.md says.
+            half the room and moves scores by what docs/performance.md says; none keeps none.
+            auto: float32 on a CPU and none on a GPU, which runs the layers faster than it gets
+            their states.
         seed: fixes the batches.
         max_rows: read no more than so many rows, orders first; for trying things out.
         workers: processes that prepare batches beside the main one.
@@ -65,7 +68,7 @@ class LeadDataModule(L.LightningDataModule):
         workers: int = 0,
         count_repeats: bool = False,
         leaks: Literal["ignore", "refuse", "refuse_any"] = "ignore",
-        states: Literal["float32", "float16"] = "float32",
+        states: States = "auto",
     ) -> None:
         super().__init__()
         self.crm = load_crm_file(crm)
