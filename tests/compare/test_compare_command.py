@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from leadrank.cli.compare import _missing
+from leadrank.cli.compare import _missing, _terms
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -68,12 +68,29 @@ def test_a_smoke_comparison_writes_the_page_the_rows_and_the_pictures(compare, c
         (["--systems", "hrpo"], "no system 'hrpo'; did you mean 'hpro'"),
         (["--run", "lora"], "expected NAME=FOLDER"),
         (["--data", "smal"], "smal.yaml: no such CRM file"),
+        (["--exp", "quikstart"], "no such experiment; did you mean 'quickstart'"),
         (["--against", "prob"], "no such system; did you mean 'probe'"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(compare, capsys, words, said):
     assert compare(*words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_an_experiment_gives_the_encoder_and_the_longest_prompt(small_crm):
+    chosen = SimpleNamespace(
+        root=small_crm.root, smoke=False, experiments=EXPERIMENTS, exp="quickstart"
+    )
+    data, encoder, _ = _terms(chosen, small_crm.crm)
+    assert (encoder.layers, encoder.adapt, data.prompt.max_tokens) == (8, "none", 128)
+
+
+def test_a_crm_files_path_files_results_under_its_folder(compare, small_crm, tmp_path):
+    own = tmp_path / "north" / "crm.yaml"
+    own.parent.mkdir()
+    shutil.copy(small_crm.crm, own)
+    assert compare("--data", str(own), "--systems", "logistic", "--smoke") == 0
+    assert Path("benchmarks/compare/north-smoke/logistic.json").is_file()
 
 
 def test_what_failed_in_an_earlier_window_is_named_with_the_window():

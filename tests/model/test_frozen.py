@@ -8,7 +8,7 @@ from tiny_leads import Leads, batch, prompts, tiny, train_a_little
 from leadrank.errors import UserError
 from leadrank.model import frozen as frozen_module
 from leadrank.model.encoder import LeadEncoder
-from leadrank.model.frozen import compute_frozen
+from leadrank.model.frozen import compute_frozen, on_device
 from leadrank.model.trunk_parts import lower_states
 
 
@@ -52,7 +52,7 @@ def test_states_are_those_that_enter_the_lowest_adapted_layer(tiny_base):
 
 
 def test_no_states_are_kept_where_none_are_wanted(tiny_base, own_cache_folder):
-    """On a GPU `auto` is the same; here it keeps them."""
+    """`auto` keeps them here."""
     encoder, leads = train_a_little(tiny(tiny_base)).eval(), Leads(prompts())
     none, kept = (
         compute_frozen(encoder, leads, np.arange(len(leads)), max_tokens=40, kept_as=how)
@@ -62,6 +62,12 @@ def test_no_states_are_kept_where_none_are_wanted(tiny_base, own_cache_folder):
     np.testing.assert_array_equal(none.features, kept.features)
     assert kept.states.dtype == np.float32
     assert len(list((own_cache_folder / "states").glob("*.npy"))) == 1
+
+
+def test_a_gpu_keeps_no_states_unless_it_is_told_to():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert [on_device("auto", place) for place in (cpu, gpu)] == ["float32", "none"]
+    assert [on_device("float16", place) for place in (cpu, gpu)] == ["float16"] * 2
 
 
 def test_states_in_half_precision_take_half_the_room_and_move_scores_little(

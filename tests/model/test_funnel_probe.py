@@ -42,6 +42,11 @@ def arguments(fields, label, train):
     return text, fields[train], NO_CROSSES, label[train], ones, np.arange(len(train))
 
 
+def taught_probe(*inputs, sides, **options):
+    alone = fit_probe(*inputs, **options)
+    return fit_funnel_probe(*inputs, sides=sides, alone=alone, **options)
+
+
 def auc(score, label):
     gap = np.sign(score[label][:, None] - score[~label][None, :])
     return float((gap + 1).mean() / 2)
@@ -51,7 +56,7 @@ def fitted(agrees):
     fields, label, stage, train, test, answer = world(agrees=agrees)
     given_ = arguments(fields, label, train)
     sides = [Sides(stage[train], ~stage[train])]
-    probes = fit_probe(*given_), fit_funnel_probe(*given_, sides=sides)
+    probes = fit_probe(*given_), taught_probe(*given_, sides=sides)
     none = np.zeros((len(test), 0), np.float32)
     return [auc(probe.score(none, fields[test]), answer) for probe in probes], probes
 
@@ -76,15 +81,15 @@ def test_a_handful_of_orders_does_not_throw_a_good_tier_away(seed):
     given_ = arguments(fields, label, train)
     none = np.zeros((len(test), 0), np.float32)
     alone = fit_probe(*given_)
-    taught = fit_funnel_probe(*given_, sides=[Sides(stage[train], ~stage[train])])
+    taught = taught_probe(*given_, sides=[Sides(stage[train], ~stage[train])])
     found, before = (auc(probe.score(none, fields[test]), answer) for probe in (taught, alone))
     assert np.isfinite(taught.penalties.tiers)
     assert found > 0.85
     assert found > before + 0.1
 
 
-def test_tiers_that_cost_clearly_more_out_of_fold_are_left_out(monkeypatch):
-    """Also where every share is above 0: with many orders a lesson of noise is let go."""
+def test_the_labels_probe_is_taken_where_it_is_clearly_better(monkeypatch):
+    """The verdict turned round: a good tier is left out whole."""
     fields, label, stage, train, *_ = world(agrees=True)
     given_ = arguments(fields, label, train)
     sides = [Sides(stage[train], ~stage[train])]
@@ -96,8 +101,17 @@ def test_tiers_that_cost_clearly_more_out_of_fold_are_left_out(monkeypatch):
 
     module_verdict = module._clearly_lower
     monkeypatch.setattr(module, "_clearly_lower", turned)
-    probe = fit_funnel_probe(*given_, sides=sides)
+    probe = taught_probe(*given_, sides=sides)
     assert verdicts == [False]
+    assert probe.penalties.tiers == np.inf
+    np.testing.assert_array_equal(probe.weight, fit_probe(*given_).weight)
+
+
+def test_one_order_makes_no_folds_and_so_no_tiers():
+    fields, label, stage, train, *_ = world(agrees=True)
+    ordered = np.flatnonzero(label[train] == 1)
+    given_ = arguments(fields, label, train := np.delete(train, ordered[1:]))
+    probe = taught_probe(*given_, sides=[Sides(stage[train], ~stage[train])])
     assert probe.penalties.tiers == np.inf
     np.testing.assert_array_equal(probe.weight, fit_probe(*given_).weight)
 
@@ -132,7 +146,7 @@ def test_the_weights_are_its_own_and_the_tiers_by_their_share(monkeypatch):
     keep("fit_blocks", module.fit_blocks)
     keep("_learn", module._learn)
     text, *rest = arguments(fields, label, train)
-    probe = fit_funnel_probe(text, *rest, sides=[Sides(stage[train], ~stage[train])])
+    probe = taught_probe(text, *rest, sides=[Sides(stage[train], ~stage[train])])
     (_, lesson), (_, last) = seen["_learn"][0], seen["fit_blocks"][-1]
     tier = fields[train] @ lesson.fitted.weights[0] + lesson.fitted.bias
     own = fields[train] @ last.weights[0] + last.bias
@@ -162,10 +176,10 @@ def test_a_tier_upside_down_is_left_out_and_a_good_one_beside_it_stays():
     good, turned = Sides(deep, ~deep), Sides(~deep, deep)
     none = np.zeros((len(test), 0), np.float32)
     alone = fit_probe(*given_)
-    upside = fit_funnel_probe(*given_, sides=[turned])
+    upside = taught_probe(*given_, sides=[turned])
     assert upside.penalties.tiers == np.inf
     np.testing.assert_array_equal(upside.weight, alone.weight)
-    both, only = (fit_funnel_probe(*given_, sides=tiers) for tiers in ([good, turned], [good]))
+    both, only = (taught_probe(*given_, sides=tiers) for tiers in ([good, turned], [good]))
     found, expected = (auc(probe.score(none, fields[test]), answer) for probe in (both, only))
     assert found > expected - 0.01
 
@@ -175,7 +189,7 @@ def test_rows_that_ordered_teach_no_tier():
     given_ = arguments(fields, label, train)
     ordered = label[train] == 1
     one, other = (
-        fit_funnel_probe(*given_, sides=[Sides(stage[train] | add, ~stage[train])])
+        taught_probe(*given_, sides=[Sides(stage[train] | add, ~stage[train])])
         for add in (np.zeros_like(ordered), ordered)
     )
     np.testing.assert_array_equal(one.weight, other.weight)
@@ -190,7 +204,7 @@ def test_a_tier_of_few_leads_teaches_nothing(leads):
     wins[np.flatnonzero(label == 0)[: 20 * leads]] = True
     lead[wins] = -1 - np.arange(wins.sum()) % max(leads, 1)
     given_ = text, fields, crosses, label, ones, lead
-    alone, taught = fit_probe(*given_), fit_funnel_probe(*given_, sides=[Sides(wins, ~wins)])
+    alone, taught = fit_probe(*given_), taught_probe(*given_, sides=[Sides(wins, ~wins)])
     for name, value in vars(alone).items():
         np.testing.assert_array_equal(getattr(taught, name), value)
 
@@ -205,7 +219,7 @@ def test_text_products_and_words_are_taught_too():
     stage = chance.random(400) < 1 / (1 + np.exp(-3 * true))
     label = (chance.random(400) < 0.3 / (1 + np.exp(-true))).astype(np.float32)
     given_ = text, fields, np.array([[0, 1]]), label, np.ones(400), np.arange(400)
-    probe = fit_funnel_probe(*given_, sides=[Sides(stage, ~stage)], ngrams=words)
+    probe = taught_probe(*given_, sides=[Sides(stage, ~stage)], ngrams=words)
     assert np.isfinite(probe.penalties.tiers)
     scores = probe.score(text, fields, words)
     assert auc(scores, stage) > 0.8

@@ -42,7 +42,7 @@ def test_the_funnels_probe_starts_unless_validation_is_against_it(
     }
     given = []
 
-    def fit(*_, sides, **options):
+    def fit(*_, sides=None, **options):
         given.append(sides)
         return fitted["alone" if sides is None else "taught"]
 

@@ -42,3 +42,8 @@ def test_where_no_truth_lies_there_are_no_yardsticks(table: LeadTable, tmp_path:
     assert yardstick_scores(table, tmp_path) == {}
     other = replace(table, crm=replace(table.crm, name="raop"))
     assert yardstick_scores(other, tmp_path) == {}
+
+
+def test_the_quickstarts_own_name_has_yardsticks_too(table: LeadTable, made: Path) -> None:
+    named = replace(table, crm=replace(table.crm, name="world"))
+    assert set(yardstick_scores(named, made)) == {"oracle_reader", "oracle_world"}

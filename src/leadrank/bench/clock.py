@@ -19,8 +19,13 @@ def side_by_side(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds of one call, and what it gave; a GPU's work is waited for."""
+    _wait()
     start = time.perf_counter()
     given = call()
+    _wait()
+    return time.perf_counter() - start, given
+
+
+def _wait() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - start, given

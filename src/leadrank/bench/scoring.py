@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from leadrank.bench.clock import side_by_side
-from leadrank.bench.encode_once import rival_model
+from leadrank.bench.encode_once import own_dtype, rival_model
 from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads, adapted, new_model
 from leadrank.bench.sizes import Sizes
@@ -106,8 +106,7 @@ def _pipelines(
     from transformers import BitsAndBytesConfig, pipeline
 
     settings, tokenizer = adapted(sizes), leads.data.tokenizer
-    # On a GPU the rival has our dtype; on a CPU both have transformers' default.
-    dtype = torch.bfloat16 if leads.device.type == "cuda" else torch.float32
+    dtype = own_dtype(leads.device)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     texts = [tokenizer.decode(leads.data.tokens[int(position)]) for position in positions]
     four_bit = BitsAndBytesConfig(

@@ -104,7 +104,9 @@ def _sweep(words: list[str]) -> int:
 def _compare(words: list[str]) -> int:
     parser = _parser("compare")
     _crm_argument(parser)
-    parser.add_argument("--exp", help="layers and prompts of this experiment; default: base")
+    parser.add_argument(
+        "--exp", help="base, layers and longest prompt of this experiment; default: base"
+    )
     parser.add_argument("--systems", help="some only: NAME,NAME; default: all that there are")
     parser.add_argument("--seeds", type=int, help="no more seeds of a random system than this")
     parser.add_argument("--out", type=Path, help="default: benchmarks/compare/NAME")

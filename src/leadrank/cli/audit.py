@@ -14,13 +14,12 @@ from leadrank.audit.report import page, write_audit
 from leadrank.audit.rows import AuditedRows, audited_rows
 from leadrank.audit.scores import auc, lead_folds, order_score
 from leadrank.audit.tier_audit import audit_tiers
-from leadrank.compare.presets import read_experiment
-from leadrank.errors import UserError
+from leadrank.compare.presets import experiment_files, read_experiment
 from leadrank.funnel import LeadTable
 from leadrank.model.ranker import LossSettings
 from leadrank.scoring.new_leads import score_table
 from leadrank.scoring.saved_model import load_model
-from leadrank.training.root import named_crm
+from leadrank.training.root import filed_as, named_crm
 from leadrank.training.run_folder import load_run
 
 SMOKE_ROWS = 300
@@ -31,10 +30,7 @@ def run_audit(chosen: Namespace, words: list[str]) -> int:
     crm = named_crm(chosen.experiments, chosen.data)
     flags = [f"--data.crm={crm}", *([f"--data.root={chosen.root}"] if chosen.root else [])]
     flags += [f"--model.preference.scheme={chosen.scheme}"] if chosen.scheme else []
-    files = [chosen.experiments / "base.yaml", chosen.experiments / f"{chosen.exp}.yaml"]
-    if not files[1].is_file():
-        raise UserError(f"{files[1]}: no such experiment; give --exp NAME of {files[1].parent}")
-    preset = read_experiment(files, flags)
+    preset = read_experiment(experiment_files(chosen.experiments, chosen.exp), flags)
     table, ranker = preset.data.table, preset.ranker
     tiers = ranker.preference.resolve(table.crm.funnel)
     most = {"most": SMOKE_ROWS} if chosen.smoke else {}
@@ -51,7 +47,7 @@ def run_audit(chosen: Namespace, words: list[str]) -> int:
         pull["of the trained run"] = _pull(_scores(chosen.run, table, audited), audited, loss)
     command = shlex.join(["leadrank", "audit", *words])
     text = page(table, found, labels_alone=labels_alone, pull=pull, command=command)
-    out = chosen.out or Path("benchmarks/audit", table.crm.name + "-smoke" * chosen.smoke)
+    out = chosen.out or Path("benchmarks/audit", filed_as(crm) + "-smoke" * chosen.smoke)
     write_audit(out, text, found, labels_alone, pull)
     print(text)
     print(f"Written to {out}")

@@ -14,7 +14,7 @@ from leadrank.compare.engine import Engine
 from leadrank.compare.lora_run import take_run
 from leadrank.compare.measure import DRAWS
 from leadrank.compare.origins import earlier
-from leadrank.compare.presets import read_experiment
+from leadrank.compare.presets import experiment_files, read_experiment
 from leadrank.compare.report import write_report
 from leadrank.compare.results import TABLES, read_result
 from leadrank.compare.study import Study, open_study
@@ -25,7 +25,7 @@ from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.training.data import LeadDataModule
-from leadrank.training.root import named_crm
+from leadrank.training.root import filed_as, named_crm
 
 #: `--smoke`: seconds instead of minutes.
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS, SMOKE_DRAWS = 64, 64, 2, 50
@@ -40,8 +40,9 @@ def run_compare(chosen: Namespace, words: list[str]) -> int:
     crm = named_crm(chosen.experiments, chosen.data)
     runs = [_named_run(word) for word in chosen.run]
     data, encoder, epochs = _terms(chosen, crm)
-    # A smoke run must not be taken for a result.
-    out = chosen.out or Path("benchmarks/compare", data.crm.name + "-smoke" * chosen.smoke)
+    # Neither a smoke run nor other prompts may be taken for the results.
+    name = filed_as(crm) + f"-{chosen.exp}" * bool(chosen.exp) + "-smoke" * chosen.smoke
+    out = chosen.out or Path("benchmarks/compare", name)
     again = _listed(chosen.again)
     names = [*(_listed(chosen.systems) or system_names()), *again]
     names += _reference(chosen.against, out, [name for name, _ in runs])
@@ -125,8 +126,7 @@ def _terms(
     if chosen.smoke:
         words += [f"--data.max_rows={SMOKE_ROWS}", f"--data.prompt.max_tokens={SMOKE_TOKENS}"]
         words += [f"--model.encoder.layers={SMOKE_LAYERS}"]
-    names = ["base", *([chosen.exp] if chosen.exp else [])]
-    base = read_experiment([chosen.experiments / f"{name}.yaml" for name in names], words)
+    base = read_experiment(experiment_files(chosen.experiments, chosen.exp), words)
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
     epochs = {"max_epochs": 1} if chosen.smoke else {}
     return base.data, encoder, epochs

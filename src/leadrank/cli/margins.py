@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from leadrank.compare.presets import read_experiment
+from leadrank.compare.presets import experiment_files, read_experiment
 from leadrank.compare.study import open_study
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
@@ -17,7 +17,7 @@ from leadrank.lab.cells import RATES, SHARES, run_cells
 from leadrank.lab.measure import Test, measure
 from leadrank.lab.report import page, write_lab
 from leadrank.lab.trials import REFERENCE, Trial, trials_of
-from leadrank.training.root import named_crm
+from leadrank.training.root import filed_as, named_crm
 
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS = 64, 64, 2
 
@@ -30,12 +30,11 @@ def run_margins(chosen: Namespace, words: list[str]) -> int:
     if chosen.smoke:
         flags += [f"--data.max_rows={SMOKE_ROWS}", f"--data.prompt.max_tokens={SMOKE_TOKENS}"]
         flags += [f"--model.encoder.layers={SMOKE_LAYERS}"]
-    names = ["base", *([chosen.exp] if chosen.exp else [])]
-    base = read_experiment([chosen.experiments / f"{name}.yaml" for name in names], flags)
+    base = read_experiment(experiment_files(chosen.experiments, chosen.exp), flags)
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
     study, test = open_study(base.data, encoder, experiments=chosen.experiments)
     trials = _trials(trials_of(study.data.funnel), chosen.trials)
-    out = chosen.out or Path("benchmarks/margins", base.data.crm.name + "-smoke" * chosen.smoke)
+    out = chosen.out or Path("benchmarks/margins", filed_as(crm) + "-smoke" * chosen.smoke)
     cells = run_cells(
         study,
         trials,

@@ -12,6 +12,7 @@ from leadrank.compare.deciding import values_of
 from leadrank.compare.hidden import data_over
 from leadrank.compare.study import Study
 from leadrank.errors import UserError
+from leadrank.funnel.nearest import nearest
 from leadrank.model.ranker import LeadRanker
 from leadrank.preference.settings import PreferenceSettings
 from leadrank.training.data import LeadDataModule
@@ -38,6 +39,19 @@ class Preset:
         )
 
 
+def experiment_files(folder: Path, name: str | None) -> list[Path]:
+    """The base experiment, and `name` on top of it; UserError where one is not there."""
+    files = [folder / f"{one}.yaml" for one in ("base", name) if one]
+    for file in files:
+        if not file.is_file():
+            known = sorted(one.stem for one in folder.glob("*.yaml"))
+            raise UserError(
+                f"{file}: no such experiment{nearest(file.stem, known)} "
+                f"(in {folder}: {', '.join(known) or 'none'}); give --exp or --experiments"
+            )
+    return files
+
+
 def read_experiment(files: list[Path], words: list[str]) -> Preset:
     """Experiment files layered in order, then flags; UserError where they do not fit."""
     parser = _parser()
@@ -59,10 +73,6 @@ def load_preset(study: Study, name: str) -> Preset:
     nothing for adapters or the Yes/No answer to train, so both are off; rates follow the run's
     own steps in all. UserError where there is no such file.
     """
-    file, base = study.experiments / f"{name}.yaml", study.experiments / "base.yaml"
-    for one in (base, file):
-        if not one.is_file():
-            raise UserError(f"{one}: no such experiment; give --experiments FOLDER")
     encoder, data = study.encoder, study.data
     words = [
         f"--model.encoder.base={encoder.base}",
@@ -76,7 +86,7 @@ def load_preset(study: Study, name: str) -> Preset:
         f"--data.root={data.root}",
         f"--data.prompt.max_tokens={data.prompt.max_tokens}",
     ]
-    preset = read_experiment([base, file], words)
+    preset = read_experiment(experiment_files(study.experiments, name), words)
     return replace(preset, data=data_over(preset.data, study.table))
 
 

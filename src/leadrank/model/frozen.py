@@ -2,8 +2,9 @@
 
 For every distinct prompt: its pooled vector through the whole frozen trunk (the probe reads
 it) and the states that enter the lowest adapted layer (training and validation start there).
-States are kept in float32, or in half precision, which takes half the disk and rounds each by
-5e-4 of itself: `docs/performance.md` says by how much that moves a score.
+On a CPU states are kept in float32, or in half precision, which takes half the disk and rounds
+each by 5e-4 of itself: `docs/performance.md` says by how much that moves a score. A GPU keeps
+none.
 """
 
 import hashlib
@@ -116,6 +117,13 @@ def compute_frozen(
     return Frozen(prompt, np.array(features), states[0] if states else None, offsets, final)
 
 
+def on_device(kept_as: States, device: torch.device) -> States:
+    """What `auto` comes to: a GPU runs the frozen layers faster than it gets their states."""
+    if kept_as != "auto":
+        return kept_as
+    return "none" if device.type == "cuda" else "float32"
+
+
 def _wanted(
     encoder: LeadEncoder, rows: LeadRows, first: NDArray[np.int64], tokens: int, kept_as: States
 ) -> dict[Path, Wanted]:
@@ -124,8 +132,7 @@ def _wanted(
     wanted = {cache_folder() / "features" / f"{key}.npy": Wanted(len(first), width)}
     if encoder.settings.adapt == "none":
         return wanted
-    if kept_as == "auto":
-        kept_as = "none" if next(encoder.parameters()).device.type == "cuda" else "float32"
+    kept_as = on_device(kept_as, next(encoder.parameters()).device)
     if kept_as == "none":
         return wanted
     size = tokens * width * np.dtype(kept_as).itemsize

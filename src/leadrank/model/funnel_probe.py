@@ -27,6 +27,8 @@ from leadrank.model.probe import (
     Probe,
     fit_blocks,
     fit_penalised,
+    held_out_losses,
+    lead_folds,
 )
 
 #: A tier with fewer leads on a side teaches nothing.
@@ -58,38 +60,44 @@ def fit_funnel_probe(
     lead: Array,
     *,
     sides: Sequence[Sides],
+    alone: Probe,
     ngrams: csr_matrix | None = None,
     read_text: bool = True,
 ) -> Probe:
     """Fits the probe on labels and on what the tiers say of rows without an order.
 
     Args:
-        sides: of each tier; rows that ordered are left out. All others as in `fit_probe`.
+        sides: of each tier; rows that ordered are left out.
+        alone: the probe of the same inputs on labels alone; all others as in `fit_probe`.
 
     At many pairs a linear score learned on differences of winners and losers orders rows as
     logistic regression of the two sides does, which is what is fitted. A tier is left out that
     has fewer than LEAST_LEADS leads on a side, or that orders would turn round: its share
-    comes out at 0 or below. All are, where the labels alone have the lower log loss out of fold
-    by more than a standard error of the difference; `penalties.tiers` is infinite where none
-    is left. Raises ValueError when the labels are all the same.
+    comes out at 0 or below. All are, and `alone` is given back, where the labels alone have the
+    lower log loss out of fold by more than a standard error of the difference, and where there
+    are too few orders for folds; `penalties.tiers` is infinite there.
     """
+    if not lead_folds(label, lead):
+        return alone
     inputs = Inputs.of(text, fields, crosses, ngrams, read_text=read_text)
-    told = label, weight, lead
-    alone = fit_blocks(inputs.blocks, inputs.choices, *told)
     without = [Sides(*(side & (label == 0) for side in tier)) for tier in sides]
     lessons = [
         lesson for tier in without if (lesson := _learn(inputs, tier, weight, lead)) is not None
     ]
     while lessons:
         given = inputs.with_tiers(np.column_stack([one.taught for one in lessons]))
-        fitted = fit_blocks(given.blocks, given.choices, *told)
-        helps = [own > 0 for own in fitted.weights[-1]]
+        fitted = fit_blocks(given.blocks, given.choices, label, weight, lead)
+        helps = [share > 0 for share in fitted.weights[-1]]
         if all(helps):
-            if _clearly_lower(alone.held_out, fitted.held_out, lead):
+            own, taught = (
+                held_out_losses(given.blocks, label, weight / weight.mean(), lead, penalties)
+                for penalties in (alone.penalties, fitted.penalties)
+            )
+            if _clearly_lower(own, taught, lead):
                 break
             return inputs.probe(_taken_in(fitted, lessons))
         lessons = [lesson for lesson, kept in zip(lessons, helps, strict=True) if kept]
-    return inputs.probe(alone)
+    return alone
 
 
 def _clearly_lower(one: NDArray[np.float64], other: NDArray[np.float64], lead: Array) -> bool:

@@ -27,7 +27,7 @@ PROBES_BYTES = 256 * 2**20
 def kept_probe(*data: Any, sides: Sequence[Sides] | None = None, **options: Any) -> Probe:
     """`fit_probe` of the same arguments, from the cache where it is there.
 
-    With `sides` it is `fit_funnel_probe`.
+    With `sides`, and then `alone` too, it is `fit_funnel_probe`.
     """
     if sides is not None:
         options["sides"] = [tuple(side) for side in sides]

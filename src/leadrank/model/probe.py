@@ -52,15 +52,11 @@ class Penalties(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Weights of each block in its own columns, the bias, and the penalties chosen.
-
-    `held_out` [n] is each row's weighted log loss by the weights of the folds without its lead.
-    """
+    """Weights of each block in its own columns, the bias, and the penalties chosen."""
 
     weights: list[Array]
     bias: float
     penalties: Penalties
-    held_out: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -186,26 +182,33 @@ def fit_blocks(
         raise ValueError("a probe needs both orders and non-orders to learn from")
     # Weights that sum to n leave the penalties' meaning alone.
     weight = weight / weight.mean()
+
+    def loss(tried: Penalties) -> float:
+        return float(held_out_losses(blocks, label, weight, lead, tried).sum())
+
+    with threadpool_limits(1):
+        penalties = _search(loss, choices)
+    exact = [block.astype(np.float64) for block in blocks]
+    return Fitted(*fit_penalised(exact, label, weight, penalties), penalties)
+
+
+def held_out_losses(
+    blocks: list[Block], label: Array, weight: Array, lead: Array, penalties: Penalties
+) -> NDArray[np.float64]:
+    """Weighted log loss [n] of each row, by the weights of the folds without its lead.
+
+    0 where there are no folds, or a row's others have all the same label.
+    """
     folds = [
         (fit, held) for fit, held in lead_folds(label, lead) if len(np.unique(label[fit])) > 1
     ]
-
-    @cache
-    def losses(tried: Penalties) -> NDArray[np.float64]:
-        """Folds side by side, each on one thread: their products are too small to share."""
-        jobs = (delayed(_fold_losses)(blocks, label, weight, fold, tried) for fold in folds)
-        found = np.zeros(len(label))
-        for (_, held), each in zip(
-            folds, Parallel(torch.get_num_threads(), prefer="threads")(jobs), strict=True
-        ):
-            found[held] = each
-        return found
-
-    with threadpool_limits(1):
-        penalties = _search(lambda tried: float(losses(tried).sum()), choices)
-        held_out = losses(penalties)
-    exact = [block.astype(np.float64) for block in blocks]
-    return Fitted(*fit_penalised(exact, label, weight, penalties), penalties, held_out)
+    # Folds side by side, each on one thread: their products are too small to share.
+    jobs = (delayed(_fold_losses)(blocks, label, weight, fold, penalties) for fold in folds)
+    found = np.zeros(len(label))
+    each = Parallel(torch.get_num_threads(), prefer="threads")(jobs)
+    for (_, held), losses in zip(folds, each, strict=True):
+        found[held] = losses
+    return found
 
 
 def _choices(blocks: list[Block], *, read_text: bool) -> dict[str, tuple[float, ...]]:

@@ -114,7 +114,7 @@ def taught_on_train(
     """
     inputs = text, fields, ngrams
     alone = fit_on_train(data, *inputs)
-    taught = fit_on_train(data, *inputs, taught=True)
+    taught = fit_on_train(data, *inputs, alone=alone)
     if not np.isfinite(taught.penalties.tiers):
         return alone, False
     rows = data.positions("validation")

@@ -17,22 +17,22 @@ def fit_on_train(
     fields: np.ndarray,
     ngrams: csr_matrix,
     *,
-    taught: bool = False,
+    alone: Probe | None = None,
 ) -> Probe:
     """The probe of the rows that train, of inputs [rows ...] of the whole table.
 
-    `taught`: by the tiers that count too, as far as they help (`fit_funnel_probe`).
+    With `alone`, that of labels alone, one that the tiers that count have taught too, unless
+    they clearly cost (`fit_funnel_probe`).
     """
     train = data.positions("train")
     columns = (data.rows.label, data.rows.weight, data.rows.lead)
     label, weight, lead = (column.numpy()[train] for column in columns)
     crosses = data.field_features.cross_columns() if fields.shape[1] else NO_CROSSES
-    return kept_probe(
-        *(text[train], fields[train], crosses, label, weight, lead),
-        ngrams=ngrams[train],
-        read_text=data.crm.has_text,
-        sides=_sides(data) if taught else None,
-    )
+    inputs = text[train], fields[train], crosses, label, weight, lead
+    options = {"ngrams": ngrams[train], "read_text": data.crm.has_text}
+    if alone is None:
+        return kept_probe(*inputs, **options)
+    return kept_probe(*inputs, **options, sides=_sides(data), alone=alone)
 
 
 def _sides(data: LeadDataModule) -> list[Sides]:

@@ -14,9 +14,13 @@ WORLD = "world"
 
 def named_crm(experiments: Path, data: str) -> Path:
     """The CRM file that `--data` names: one of the experiments' by its name, or by its path."""
-    if data.endswith((".yaml", ".yml")):
-        return found_crm(Path(data))
-    return found_crm(experiments / "data" / f"{data}.yaml")
+    is_path = data.endswith((".yaml", ".yml"))
+    return found_crm(Path(data) if is_path else experiments / "data" / f"{data}.yaml")
+
+
+def filed_as(crm: Path) -> str:
+    """What results on a CRM file are filed under: its name, or of a crm.yaml its folder's."""
+    return crm.resolve().parent.name if crm.stem == "crm" else crm.stem
 
 
 def found_crm(file: Path) -> Path:
