@@ -20,7 +20,7 @@ from leadrank.world.settings import WorldSettings
 
 CRMS = Path(__file__).parents[2] / "experiments/data"
 NUMBERS = {
-    "world": ["lock_label", "delivery_slot", "call_minutes"],
+    "dealership": ["lock_label", "delivery_slot", "call_minutes"],
     "x_education": ["Asymmetrique Activity Score", "Asymmetrique Profile Score"],
     "raop": [],  # all that end in at_retrieval
     "olist": ["declared_product_catalog_size", "declared_monthly_revenue"],
