@@ -77,7 +77,7 @@ def fit_funnel_probe(
     lower log loss out of fold by more than a standard error of the difference, and where there
     are too few orders for folds; `penalties.tiers` is infinite there.
     """
-    if not lead_folds(label, lead):
+    if not (folds := lead_folds(label, lead)):
         return alone
     inputs = Inputs.of(text, fields, crosses, ngrams, read_text=read_text)
     without = [Sides(*(side & (label == 0) for side in tier)) for tier in sides]
@@ -90,7 +90,7 @@ def fit_funnel_probe(
         helps = [share > 0 for share in fitted.weights[-1]]
         if all(helps):
             own, taught = (
-                held_out_losses(given.blocks, label, weight / weight.mean(), lead, penalties)
+                held_out_losses(given.blocks, label, weight / weight.mean(), folds, penalties)
                 for penalties in (alone.penalties, fitted.penalties)
             )
             if _clearly_lower(own, taught, lead):

@@ -181,31 +181,29 @@ def fit_blocks(
     if len(np.unique(label)) < 2:
         raise ValueError("a probe needs both orders and non-orders to learn from")
     # Weights that sum to n leave the penalties' meaning alone.
-    weight = weight / weight.mean()
+    weight, folds = weight / weight.mean(), lead_folds(label, lead)
 
     def loss(tried: Penalties) -> float:
-        return float(held_out_losses(blocks, label, weight, lead, tried).sum())
+        return float(held_out_losses(blocks, label, weight, folds, tried).sum())
 
-    with threadpool_limits(1):
-        penalties = _search(loss, choices)
+    penalties = _search(loss, choices)
     exact = [block.astype(np.float64) for block in blocks]
     return Fitted(*fit_penalised(exact, label, weight, penalties), penalties)
 
 
 def held_out_losses(
-    blocks: list[Block], label: Array, weight: Array, lead: Array, penalties: Penalties
+    blocks: list[Block], label: Array, weight: Array, folds: Folds, penalties: Penalties
 ) -> NDArray[np.float64]:
     """Weighted log loss [n] of each row, by the weights of the folds without its lead.
 
     0 where there are no folds, or a row's others have all the same label.
     """
-    folds = [
-        (fit, held) for fit, held in lead_folds(label, lead) if len(np.unique(label[fit])) > 1
-    ]
+    folds = [(fit, held) for fit, held in folds if len(np.unique(label[fit])) > 1]
     # Folds side by side, each on one thread: their products are too small to share.
     jobs = (delayed(_fold_losses)(blocks, label, weight, fold, penalties) for fold in folds)
     found = np.zeros(len(label))
-    each = Parallel(torch.get_num_threads(), prefer="threads")(jobs)
+    with threadpool_limits(1):
+        each = Parallel(torch.get_num_threads(), prefer="threads")(jobs)
     for (_, held), losses in zip(folds, each, strict=True):
         found[held] = losses
     return found
