@@ -10,7 +10,7 @@ import torch
 
 from leadrank.bench.benches import OF_SIZE
 from leadrank.bench.big_table import make_big_table
-from leadrank.bench.int8_quality import overlap
+from leadrank.bench.engine_quality import overlap
 from leadrank.bench.list_metrics import SHARES, _scores, by_list, pooled, rival
 from leadrank.bench.sizes import SMOKE
 from leadrank.bench.tokens_that_matter import share_of_padding

@@ -293,7 +293,9 @@ def test_the_answer_is_the_whole_models_next_token(
         words = model(torch.from_numpy(store[row].astype(np.int64))[None]).logits[0, -1]
     yes, no = answer_ids(store.template, tokenizer)
     assert [tokenizer.decode([token]) for token in (yes, no)] == ["Yes", "No"]
-    assert found.score[row] == pytest.approx(float(words[yes] - words[no]), abs=1e-3)
+    # On a GPU the study's products are in bfloat16.
+    tolerance = 0.02 if torch.cuda.is_available() else 1e-3
+    assert found.score[row] == pytest.approx(float(words[yes] - words[no]), abs=tolerance)
     assert np.isnan(found.score[study.positions("train")]).all()
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from leadrank.bench.batch_plan import batch_plan
 from leadrank.bench.encode_once import encode_once
+from leadrank.bench.engine_quality import engine_quality
 from leadrank.bench.figure import Figure
 from leadrank.bench.frozen_trunk import frozen_trunk
 from leadrank.bench.growth import growth
-from leadrank.bench.int8_quality import int8_quality
 from leadrank.bench.leads import Leads
 from leadrank.bench.list_metrics import list_metrics
 from leadrank.bench.scoring import scoring
@@ -31,5 +31,5 @@ OF_LEADS: dict[str, Callable[[Leads, Sizes], list[Figure]]] = {
     "growth": growth,
 }
 #: On the simulated world; takes longer than all others together, so it is run when asked for.
-OF_WORLD: dict[str, Callable[[Leads, Sizes], list[Figure]]] = {"quality": int8_quality}
+OF_WORLD: dict[str, Callable[[Leads, Sizes], list[Figure]]] = {"quality": engine_quality}
 NAMES = (*OF_SIZE, *OF_LEADS, *OF_WORLD)

@@ -19,7 +19,7 @@ def profile_step(leads: Leads, sizes: Sizes) -> str:
     positions = leads.some(leads.data.sampler.batch_size)
     paired = PairedRows(leads.data.rows, leads.data.tiers)
     stepper.step(paired[positions])
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
         _step(stepper, paired, positions)
     events = profiler.key_averages()
     parts = {event.key: event.cpu_time_total for event in events if event.key in PARTS}

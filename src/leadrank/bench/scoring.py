@@ -17,8 +17,8 @@ from leadrank.bench.encode_once import own_dtype, rival_model
 from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads, adapted, new_model
 from leadrank.bench.sizes import Sizes
+from leadrank.model.cpu_engine import LAYERS, cpu_engine
 from leadrank.model.encoder_settings import EncoderSettings
-from leadrank.model.int8 import int8_model
 from leadrank.scoring.score import score_rows
 
 BATCHES = (1, 8, 32)
@@ -28,10 +28,7 @@ MATRIX_ON_GPU = 8192
 
 
 def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
-    """Leads scored a second: dense, 4 bit and int8, beside the pipeline on the same weights.
-
-    The int8 engine is for CPUs.
-    """
+    """Leads scored a second: dense, 4 bit and, on a CPU, its engines, beside the pipeline."""
     positions = leads.some(sizes.scored_leads)
     model = new_model(leads, EncoderSettings(layers=sizes.layers, adapt="none"))
     dense, compute = model.dense(), model.encoder.compute
@@ -41,8 +38,9 @@ def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
         "product": _product(leads.device, compute),
     }
     if leads.device.type == "cpu":
-        int8 = int8_model(model)
-        calls["int8"] = lambda: score_rows(int8, leads.data.rows, positions)
+        for engine in LAYERS:
+            faster = cpu_engine(model, engine)
+            calls[engine] = partial(score_rows, faster, leads.data.rows, positions)
     for call in calls.values():
         call()
     calls |= _pipelines(leads, sizes, positions)
@@ -73,10 +71,10 @@ def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
         Figure(f"  share of the {kind} product rate", share, "%", n, 60.0),
         Figure("  that rate", rate / 1e9, "GFLOP/s", size),
     ]
-    if "int8" in took:
-        ratio = took["dense"] / took["int8"]
-        figures.append(Figure("int8 engine over dense", ratio, "times", n, 2.2))
-        over = took["hf 4 bit"] / took["int8"]
+    for engine in [engine for engine in LAYERS if engine in took]:
+        ratio, target = took["dense"] / took[engine], 2.2 if engine == "int8" else None
+        figures.append(Figure(f"{engine} engine over dense", ratio, "times", n, target))
+        over = took["hf 4 bit"] / took[engine]
         figures.append(Figure("  over the pipeline in 4 bit", over, "times", n))
     return figures
 

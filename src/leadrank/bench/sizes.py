@@ -20,8 +20,8 @@ class Sizes:
         epoch_leads: leads of an epoch that starts from kept states.
         trunk_layers: layers there, and from which on they are adapted.
         scored_leads: leads scored beside the transformers pipeline.
-        int8_rows: rows of the world on which its ranking is compared.
-        int8_tokens: most tokens of their prompts.
+        quality_rows: rows of the world on which its ranking is compared.
+        quality_tokens: most tokens of their prompts.
         repeats: rounds of each comparison.
     """
 
@@ -37,8 +37,8 @@ class Sizes:
     epoch_leads: int = 96
     trunk_layers: tuple[int, int] = (16, 12)
     scored_leads: int = 96
-    int8_rows: int = 20_000
-    int8_tokens: int = 64
+    quality_rows: int = 20_000
+    quality_tokens: int = 64
     repeats: int = 4
 
 
@@ -57,7 +57,7 @@ SMOKE = Sizes(
     epoch_leads=8,
     trunk_layers=(2, 1),
     scored_leads=12,
-    int8_rows=300,
-    int8_tokens=32,
+    quality_rows=300,
+    quality_tokens=32,
     repeats=1,
 )

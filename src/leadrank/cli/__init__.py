@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from leadrank.cli.engine_flag import add_engine
 from leadrank.errors import UserError
 
 COMMANDS: dict[str, str] = {
@@ -208,10 +209,7 @@ def _score(words: list[str]) -> int:
         "--root", help="where tables not given with --data lie; default $LEADRANK_DATA"
     )
     parser.add_argument("--out", required=True, type=Path, help=".parquet or .csv")
-    parser.add_argument(
-        "--engine", choices=("dense", "int8"), default="dense",
-        help="int8: products in 8 bit, faster on a CPU; scores move a little",
-    )  # fmt: skip
+    add_engine(parser)
     parser.add_argument("--four-bit", action="store_true", help="less memory, slower on CPU")
     return run_score(parser.parse_args(words))
 

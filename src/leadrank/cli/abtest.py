@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from leadrank.cli.engine_flag import add_engine
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
 from leadrank.online import (
@@ -155,10 +156,7 @@ def simulate_parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("abtest.png"), help="picture of both curves, .png"
     )
     parser.add_argument("--base", help="folder of a run's base model, if it has moved")
-    parser.add_argument(
-        "--engine", choices=["dense", "int8"], default="dense",
-        help="int8: a run reads two to three times as fast on a CPU, scores a little off",
-    )  # fmt: skip
+    add_engine(parser)
     return parser
 
 

@@ -102,15 +102,12 @@ class RunPolicy:
     def __init__(
         self, run: Path, *, leads: int, base: str | None, engine: str = "dense"
     ) -> None:
-        from leadrank.model.int8 import int8_model
         from leadrank.scoring.saved_model import load_model
         from leadrank.training.run_folder import load_run
 
-        on = "cpu" if engine == "int8" else None
-        saved = load_model(load_run(run).model_folder, base=base, device=on)
+        saved = load_model(load_run(run).model_folder, base=base, engine=engine)
         # Unpacked once, not every morning.
-        model = int8_model(saved.model) if engine == "int8" else saved.model.dense()
-        self.saved = replace(saved, model=model)
+        self.saved = replace(saved, model=saved.model.dense())
         self.score = np.full(leads, np.nan)
         self.scored, self.unusable, self.seconds = 0, 0, 0.0
 

@@ -91,7 +91,7 @@ def run_both(
         unit: `rep` or `store`.
         days: length of the test.
         base: folder of a run's base model, if it has moved.
-        engine: `dense`, or `int8`: twice to three times as fast on a CPU, scores a little off.
+        engine: what a run reads with; see `leadrank.cli.engine_flag`.
     """
     start, staff = world.day, world.staff
     other = copy.deepcopy(world)

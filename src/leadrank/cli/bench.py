@@ -76,7 +76,7 @@ def _names(only: str | None) -> list[str]:
 
 def _world(chosen: Namespace, sizes: Sizes) -> Leads:
     crm = chosen.experiments / "data" / "world.yaml"
-    return open_leads(crm, None, replace(sizes, tokens=sizes.int8_tokens))
+    return open_leads(crm, None, replace(sizes, tokens=sizes.quality_tokens))
 
 
 def _leads(chosen: Namespace, sizes: Sizes) -> Leads:

@@ -10,7 +10,6 @@ import torch
 
 from leadrank.errors import UserError
 from leadrank.funnel import read_lead_table
-from leadrank.model.int8 import int8_model
 from leadrank.preference import ranking_metrics
 from leadrank.scoring.call_list import call_list, format_call_list, write_call_list
 from leadrank.scoring.new_leads import score_table, with_tables
@@ -26,12 +25,12 @@ def run_score(chosen: Namespace) -> int:
     """Ranks new leads and writes the list."""
     if chosen.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {chosen.out}: expected a name that ends in .parquet or .csv")
-    if chosen.engine == "int8" and chosen.four_bit:
-        raise UserError("--engine int8 unpacks the weights, and --four-bit keeps them packed")
-    on = "cpu" if chosen.engine == "int8" else None
-    saved = load_model(load_run(chosen.run).model_folder, base=chosen.base, device=on)
-    if chosen.engine == "int8":
-        saved = replace(saved, model=int8_model(saved.model))
+    if chosen.engine != "dense" and chosen.four_bit:
+        raise UserError(
+            f"--engine {chosen.engine} unpacks the weights, and --four-bit keeps them packed"
+        )
+    folder = load_run(chosen.run).model_folder
+    saved = load_model(folder, base=chosen.base, engine=chosen.engine)
     root = data_root(saved.crm, chosen.root)
     crm, left = with_tables(saved.crm, chosen.data, root)
     for table_and_file in left:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from leadrank.errors import UserError
 from leadrank.funnel import CrmFile, dump_crm_file, load_crm_file
 from leadrank.model.base_model import EMBEDDED, LOCAL
+from leadrank.model.cpu_engine import cpu_engine
 from leadrank.model.encoder import LeadEncoder
 from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.field_features import FieldFeatures
@@ -71,7 +72,11 @@ def save_model(folder: Path, saved: SavedModel) -> None:
 
 
 def load_model(
-    folder: Path, *, base: str | None = None, device: str | None = None
+    folder: Path,
+    *,
+    base: str | None = None,
+    device: str | None = None,
+    engine: str = "dense",
 ) -> SavedModel:
     """Loads what `save_model` wrote.
 
@@ -80,6 +85,8 @@ def load_model(
         base: where the base model lies now; None: where the run had it.
         device: where to score; None: a GPU where there is one. Products are in the run's own
             precision, so that scores agree with the run's.
+        engine: `dense`, or one for CPUs (`bfloat16`, `int8`), which scores there whatever
+            `device` says: see `cpu_engine`.
 
     Raises:
         UserError: the folder is not a finished model, or the base has other weights than the
@@ -96,6 +103,7 @@ def load_model(
     crm = load_crm_file(folder / CRM)
     features = FieldFeatures.from_dict(json.loads((folder / FEATURES).read_text("utf-8")))
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device if engine == "dense" else "cpu"
     revision = settings["base"]["revision"]
     on_hub = base is None and encoder_settings.base != EMBEDDED and revision != LOCAL
     encoder = LeadEncoder(
@@ -114,8 +122,9 @@ def load_model(
     )
     model = LeadModel(encoder, head.to(device))
     model.load_learned_state(load_file(folder / WEIGHTS))
+    model.eval()
     return SavedModel(
-        model.eval(),
+        model if engine == "dense" else cpu_engine(model, engine),
         crm,
         load_template(folder),
         features,

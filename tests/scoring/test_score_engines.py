@@ -1,11 +1,12 @@
-"""`leadrank score --engine int8`: nearly the dense ranking, and a lead's score its own."""
+"""`leadrank score --engine`: nearly the dense ranking, and a lead's score its own."""
 
 import polars as pl
 import pytest
 
-from leadrank.model.int8 import Int8Linear
+from leadrank.model.cpu_engine import LAYERS
 
 pytestmark = pytest.mark.slow
+ENGINES = pytest.mark.parametrize("engine", list(LAYERS))
 
 
 @pytest.fixture
@@ -26,30 +27,34 @@ def scored(command_line, small_run, file, out, *words):
     return pl.read_parquet(out).sort("lead_id")
 
 
+@ENGINES
 def test_its_scores_are_nearly_the_dense_ones(
-    command_line, small_run, leads, tmp_path, monkeypatch
+    engine, command_line, small_run, leads, tmp_path, monkeypatch
 ):
     # This run's probe reads words alone, so its scores would not tell who made the vectors.
     tokens = []
-    forward = Int8Linear.forward
+    forward = LAYERS[engine].forward
     monkeypatch.setattr(
-        Int8Linear,
+        LAYERS[engine],
         "forward",
         lambda layer, states: tokens.append(len(states)) or forward(layer, states),
     )
     dense = scored(command_line, small_run, leads[0], tmp_path / "dense.parquet")
     assert not tokens
-    int8 = scored(
-        command_line, small_run, leads[0], tmp_path / "int8.parquet", "--engine", "int8"
+    faster = scored(
+        command_line, small_run, leads[0], tmp_path / "faster.parquet", "--engine", engine
     )
     assert tokens
-    moved = (dense["score"] - int8["score"]).abs()
+    moved = (dense["score"] - faster["score"]).abs()
     assert moved.max() < 0.1 * dense["score"].std()
 
 
-def test_a_leads_score_is_the_same_in_another_table(command_line, small_run, leads, tmp_path):
+@ENGINES
+def test_a_leads_score_is_the_same_in_another_table(
+    engine, command_line, small_run, leads, tmp_path
+):
     several, few = (
-        scored(command_line, small_run, file, tmp_path / f"{k}.parquet", "--engine", "int8")
+        scored(command_line, small_run, file, tmp_path / f"{k}.parquet", "--engine", engine)
         for k, file in enumerate(leads)
     )
     both = few.join(several, on="lead_id", suffix="_several", validate="1:1")
@@ -57,7 +62,10 @@ def test_a_leads_score_is_the_same_in_another_table(command_line, small_run, lea
     assert (both["score"] - both["score_several"]).abs().max() < 1e-3
 
 
-def test_packed_weights_have_no_int8_engine(command_line, small_run, leads, tmp_path, capsys):
-    words = ["--data", leads[0], "--out", tmp_path / "x.csv", "--engine", "int8", "--four-bit"]
+@ENGINES
+def test_packed_weights_have_no_other_engine(
+    engine, command_line, small_run, leads, tmp_path, capsys
+):
+    words = ["--data", leads[0], "--out", tmp_path / "x.csv", "--engine", engine, "--four-bit"]
     assert command_line("score", "--run", small_run.folder, *words) == 2
     assert "--four-bit keeps them packed" in capsys.readouterr().err

@@ -1,7 +1,7 @@
-"""What the int8 engine does to a ranking: another simulated world, scored by both engines.
+"""What the engines for CPUs do to a ranking: another simulated world, scored by each.
 
 A probe is fitted on the quickstart's training rows with dense vectors, once on text and fields
-and once on text alone, which hides nothing; both engines' vectors then go through it.
+and once on text alone, which hides nothing; every engine's vectors then go through it.
 """
 
 import tempfile
@@ -18,10 +18,10 @@ from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads
 from leadrank.bench.sizes import Sizes
 from leadrank.funnel import LeadTable, read_lead_table
+from leadrank.model.cpu_engine import LAYERS, cpu_encoder
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.encoder import LeadEncoder
 from leadrank.model.encoder_settings import EncoderSettings
-from leadrank.model.int8 import int8_encoder
 from leadrank.model.probe import fit_probe
 from leadrank.model.rows import LeadRows, distinct_prompts, pad, scoring_batches
 from leadrank.preference.order_metrics import auc
@@ -34,33 +34,38 @@ from leadrank.world.settings import START
 FIRST_DAY, LAST_DAY, TOP = 140, 187, 0.01
 
 
-def int8_quality(leads: Leads, sizes: Sizes) -> list[Figure]:
+def engine_quality(leads: Leads, sizes: Sizes) -> list[Figure]:
     """Overlap of the best 1 %, and how far the AUC moves, on rows of another world."""
     data = leads.data
     with tempfile.TemporaryDirectory() as folder:
-        table = _other_world(leads, Path(folder), sizes.int8_rows)
+        table = _other_world(leads, Path(folder), sizes.quality_rows)
     rows = LeadRows(
         table, tokenise(table, data.tokens.template, data.tokenizer), data.field_features
     )
     encoder = LeadEncoder(EncoderSettings(layers=sizes.layers, adapt="none"), "cpu")
-    engines = encoder.dense(), int8_encoder(encoder)
-    train = data.positions("train")
-    learned = read(engines[0], data.rows)[train]
-    dense, int8 = (read(engine, rows) for engine in engines)
-    cosine = torch.cosine_similarity(torch.from_numpy(dense), torch.from_numpy(int8))
-    found = [Figure("int8 vectors, least cosine", float(cosine.min()), "", len(rows))]
+    dense = encoder.dense()
+    train, reference = data.positions("train"), read(dense, rows)
+    learned = read(dense, data.rows)[train]
+    label, weight, lead = (
+        column.numpy()[train] for column in (data.rows.label, data.rows.weight, data.rows.lead)
+    )
     fields = data.rows.fields.numpy()[train], rows.fields.numpy()
-    for name, (of_train, of_all) in {
-        "": fields,
-        ", text alone": (fields[0][:, :0], fields[1][:, :0]),
-    }.items():
-        label, weight, lead = (
-            column.numpy()[train]
-            for column in (data.rows.label, data.rows.weight, data.rows.lead)
+    bare = fields[0][:, :0], fields[1][:, :0]
+    inputs = {"": fields, ", text alone": bare}
+    probes = {
+        name: fit_probe(learned, of_train, NO_CROSSES, label, weight, lead)
+        for name, (of_train, _) in inputs.items()
+    }
+    found = []
+    for engine in LAYERS:
+        vectors = read(cpu_encoder(encoder, engine), rows)
+        cosine = torch.cosine_similarity(torch.from_numpy(reference), torch.from_numpy(vectors))
+        found.append(
+            Figure(f"{engine} vectors, least cosine", float(cosine.min()), "", len(rows))
         )
-        probe = fit_probe(learned, of_train, NO_CROSSES, label, weight, lead)
-        scores = [probe.score(vectors, of_all) for vectors in (dense, int8)]
-        found += _ranking(name, scores, rows, targets=not name)
+        for name, (_, of_all) in inputs.items():
+            scores = [probes[name].score(one, of_all) for one in (reference, vectors)]
+            found += _ranking(name, scores, rows, targets=not name)
     return found
 
 

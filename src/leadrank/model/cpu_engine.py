@@ -1,0 +1,134 @@
+"""An encoder's linear layers in fewer bits, for faster scoring on a CPU.
+
+`bfloat16`: inputs and weights are rounded to 8 binary digits, sums are float32. It pays on CPUs
+that multiply bfloat16 (AVX512-BF16, AMX), and moves a score by little.
+
+`int8`: weights have one scale per output, inputs one per token, found as they come: nothing is
+calibrated, and a lead's score does not depend on its batch mates. What is given up: the last
+digits of a score, some thousandths.
+
+In both norms, attention, the sums over layers and the head stay in float32.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from leadrank.errors import UserError
+from leadrank.model.encoder import LeadEncoder
+from leadrank.model.lead_model import LeadModel
+
+LARGEST = 127
+
+
+class Converted:
+    """The last input, converted once for the several layers that read the same one."""
+
+    def __init__(self, convert: Callable[[Tensor], Any]) -> None:
+        self._convert = convert
+        self._input: Tensor | None = None
+        self._result: Any = None
+
+    def of(self, states: Tensor) -> Any:
+        """What `convert` makes of states [... d]."""
+        if self._input is not states:
+            self._input, self._result = states, self._convert(states)
+        return self._result
+
+
+class Bfloat16Linear(nn.Module):
+    """A linear layer on rounded numbers: `y = bf16(x) bf16(w) + bias`, summed in float32.
+
+    Args:
+        linear: the layer that it stands for.
+        inputs: where inputs are rounded; shared by the layers of a decoder.
+    """
+
+    weight: Tensor
+
+    def __init__(self, linear: nn.Linear, inputs: Converted) -> None:
+        super().__init__()
+        self.register_buffer("weight", linear.weight.detach().bfloat16(), persistent=False)
+        self.bias, self.inputs = linear.bias, inputs
+
+    @staticmethod
+    def convert(states: Tensor) -> Tensor:
+        """Rounded to 8 binary digits."""
+        return states.bfloat16()
+
+    def forward(self, states: Tensor) -> Tensor:
+        """[... out] of [... in]."""
+        product = nn.functional.linear(self.inputs.of(states), self.weight).to(states.dtype)
+        return product if self.bias is None else product.add_(self.bias)
+
+
+class Int8Linear(nn.Module):
+    """A linear layer on int8 codes: `y = (code_x code_w) scale_x scale_w + bias`.
+
+    Args:
+        linear: the layer that it stands for.
+        inputs: where inputs become codes; shared by the layers of a decoder.
+    """
+
+    codes: Tensor
+    scale: Tensor
+
+    def __init__(self, linear: nn.Linear, inputs: Converted) -> None:
+        super().__init__()
+        codes, scale = _codes(linear.weight.detach().float())
+        self.register_buffer("codes", codes.t().contiguous(), persistent=False)
+        self.register_buffer("scale", scale.flatten(), persistent=False)
+        self.bias, self.inputs = linear.bias, inputs
+
+    @staticmethod
+    def convert(states: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes [m d] and the scale of each token [m 1]."""
+        return _codes(states.flatten(0, -2).float())
+
+    def forward(self, states: Tensor) -> Tensor:
+        """[... out] of [... in]."""
+        codes, scale = self.inputs.of(states)
+        product = torch._int_mm(codes, self.codes).float().mul_(scale).mul_(self.scale)
+        if self.bias is not None:
+            product += self.bias
+        return product.view(*states.shape[:-1], -1).to(states.dtype)
+
+
+LAYERS: dict[str, type[Bfloat16Linear | Int8Linear]] = {
+    "bfloat16": Bfloat16Linear,
+    "int8": Int8Linear,
+}
+
+
+def cpu_engine(model: LeadModel, engine: str) -> LeadModel:
+    """A copy for no-grad passes whose decoder has the linear layers of an engine in LAYERS.
+
+    Raises UserError on a GPU, where dense products are in bfloat16 already.
+    """
+    if next(model.parameters()).device.type != "cpu":
+        raise UserError(f"engine {engine}: it is for CPUs; take the dense engine on a GPU")
+    twin = copy.copy(model)
+    twin._modules = {"encoder": cpu_encoder(model.encoder, engine), "head": model.head}
+    return twin
+
+
+def cpu_encoder(encoder: LeadEncoder, engine: str) -> LeadEncoder:
+    """As `cpu_engine`, of the encoder alone; embeddings and norms are shared with it."""
+    dense, layer = encoder.dense(), LAYERS[engine]
+    memo: dict[int, object] = {id(p): p for p in dense.trunk.parameters()}
+    inputs = Converted(layer.convert)
+    for module in dense.trunk.modules():
+        if isinstance(module, nn.Linear):
+            memo[id(module)] = layer(module, inputs)
+    twin = copy.copy(dense)
+    twin._modules = {"trunk": copy.deepcopy(dense.trunk, memo).eval()}
+    return twin
+
+
+def _codes(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Whole numbers from -127 to 127 [m d], and what each row's ones stand for [m 1]."""
+    scale = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(LARGEST)
+    return (rows / scale).round_().to(torch.int8), scale

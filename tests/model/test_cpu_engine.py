@@ -1,0 +1,96 @@
+"""CPU engines: nearly the dense vectors, and a lead's score its own whatever is beside it."""
+
+import pytest
+import torch
+from tiny_leads import batch, lead_model, prompts, tiny, train_a_little
+from torch import nn
+
+from leadrank.errors import UserError
+from leadrank.model.cpu_engine import (
+    LAYERS,
+    Bfloat16Linear,
+    Converted,
+    Int8Linear,
+    cpu_encoder,
+    cpu_engine,
+)
+from leadrank.model.rows import pad
+
+#: How far a vector may turn from the dense one's, as a cosine.
+LEAST = {"bfloat16": 0.999, "int8": 0.99}
+ENGINES = pytest.mark.parametrize("engine", list(LAYERS))
+
+
+def layer(engine: str, linear: nn.Linear) -> nn.Module:
+    return LAYERS[engine](linear, Converted(LAYERS[engine].convert))
+
+
+def test_int8_gives_the_product_of_its_codes():
+    linear = nn.Linear(2, 1)
+    linear.weight.data = torch.tensor([[1.0, -0.5]])
+    linear.bias.data = torch.tensor([0.25])
+    states = torch.tensor([[2.0, 1.0]])
+    # Weights: scale 1/127, codes 127 and -64 (-63.5 to even). Input: 2/127, codes 127 and 64.
+    expected = (127 * 127 - 64 * 64) * (2 / 127) * (1 / 127) + 0.25
+    assert layer("int8", linear)(states).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_bfloat16_rounds_inputs_and_weights_and_nothing_else():
+    linear = nn.Linear(2, 1)
+    # 1 + 2^-8 lies halfway between two numbers of 8 binary digits and goes to the even one, 1.
+    linear.weight.data = torch.tensor([[1 + 2**-8, 1.0]])
+    linear.bias.data = torch.tensor([2**-12])
+    states = torch.tensor([[4.0, 1 + 2**-8]])
+    assert layer("bfloat16", linear)(states).item() == 5.0 + 2**-12
+
+
+@ENGINES
+def test_a_token_of_zeros_gives_the_bias(engine):
+    linear = nn.Linear(3, 2)
+    given = layer(engine, linear)(torch.zeros(1, 3))
+    torch.testing.assert_close(given[0], linear.bias)
+
+
+@pytest.mark.parametrize("kind", [Bfloat16Linear, Int8Linear])
+def test_layers_that_share_an_input_convert_it_once(kind):
+    inputs, states = Converted(kind.convert), torch.randn(4, 3)
+    first, again = inputs.of(states), inputs.of(states)
+    assert first is again
+    assert inputs.of(states.clone()) is not first
+
+
+@ENGINES
+@pytest.mark.parametrize("quantisation", ["none", "nf4"])
+def test_vectors_are_nearly_the_dense_ones(tiny_base, quantisation, engine):
+    encoder = train_a_little(tiny(tiny_base, quantisation=quantisation)).eval()
+    ids, mask = pad(prompts())
+    with torch.no_grad():
+        dense, faster = encoder.dense()(ids, mask), cpu_encoder(encoder, engine)(ids, mask)
+    assert torch.cosine_similarity(dense, faster).min() > LEAST[engine]
+    assert not torch.equal(dense, faster)
+
+
+@ENGINES
+def test_a_leads_score_does_not_depend_on_its_batch_mates(tiny_base, engine):
+    model = cpu_engine(lead_model(tiny(tiny_base)).eval(), engine)
+    together = batch(prompts())
+    alone = batch(prompts()[:1], fields=together["fields"][:1])
+    with torch.no_grad():
+        torch.testing.assert_close(model(together)[:1], model(alone), atol=1e-5, rtol=0)
+
+
+@ENGINES
+def test_the_model_that_it_copies_is_left_alone(tiny_base, engine):
+    model = lead_model(tiny(tiny_base)).eval()
+    together = batch(prompts())
+    with torch.no_grad():
+        before = model(together)
+        cpu_engine(model, engine)(together)
+        assert torch.equal(model(together), before)
+
+
+@ENGINES
+def test_a_gpu_is_refused(tiny_base, engine):
+    model = lead_model(tiny(tiny_base)).to("meta")
+    with pytest.raises(UserError, match="for CPUs"):
+        cpu_engine(model, engine)
