@@ -23,6 +23,7 @@ from safetensors import safe_open
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from leadrank.cli.abtest_sizes import world_settings
+from leadrank.model.cpu_engine import cpu_engine
 from leadrank.world.dealership import Dealership
 from leadrank.world.settings import WorldSettings
 
@@ -375,9 +376,16 @@ def test_a_rehearsed_test_with_a_run_goes_to_its_end(
     def willing(chosen):  # so few leads would order nothing else
         return replace(world_settings(chosen), order_base=-4.0)
 
+    engines = []
+
+    def recorded(model, engine):
+        engines.append(engine)
+        return cpu_engine(model, engine)
+
     monkeypatch.setattr("leadrank.cli.abtest_simulate.world_settings", willing)
+    monkeypatch.setattr("leadrank.scoring.saved_model.cpu_engine", recorded)
     words = ["--stores", "2", "--days", "4", "--before", "5", "--leads-per-rep", "0.2",
-             "--replays", "10", "--seed", "4"]  # fmt: skip
+             "--replays", "10", "--seed", "4", "--engine", "int8"]  # fmt: skip
     names = ["--treatment", str(world_run), "--control", "recency"]
     picture = tmp_path / "curves.png"
     assert command_line("abtest", "simulate", *names, *words, "--out", str(picture)) == 0
@@ -385,6 +393,7 @@ def test_a_rehearsed_test_with_a_run_goes_to_its_end(
     read = re.search(r"treatment: (\d+) readings in [\d.]+ minutes, 0 unusable", printed)
     assert read
     assert int(read[1]) > 20
+    assert engines == ["int8", "int8"]  # once on trial, once in the test
     assert "against recency, seed 4" in printed
     assert re.search(r"all reps on recency: [1-9]", printed)
     assert picture.is_file()

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from leadrank.bench.figure import HEAD, Figure, write_figures
 
 
@@ -33,3 +35,9 @@ def test_the_file_keeps_what_was_not_measured_again(tmp_path):
         {"name": "b", "value": 3.0, "unit": "times", "n": 2, "target": 2.0, "bound": "least",
          "holds": True},
     ]  # fmt: skip
+
+
+def test_two_figures_of_one_name_are_refused(tmp_path):
+    figures = [Figure("a", 1.0, "s", 1), Figure("  a", 2.0, "s", 1)]
+    with pytest.raises(ValueError, match="one name: a"):
+        write_figures(tmp_path / "results.json", figures)

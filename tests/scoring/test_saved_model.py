@@ -8,10 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 
 from leadrank.errors import UserError
 from leadrank.funnel import load_crm_file
+from leadrank.model.cpu_engine import LAYERS
 from leadrank.model.encoder import LeadEncoder
 from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.model.field_features import FieldFeatures
@@ -74,6 +76,20 @@ def test_a_reloaded_model_scores_as_the_one_in_memory(saved, tmp_path):
     assert expected.std() > 0.01
     torch.testing.assert_close(score(again.model, width), expected, rtol=0, atol=1e-5)
     assert not again.model.training
+
+
+@pytest.mark.parametrize("engine", list(LAYERS))
+@pytest.mark.parametrize("trained_in", ["float32", "bfloat16"])
+def test_an_engine_for_cpus_keeps_all_but_its_layers_in_float32(
+    saved, tmp_path, engine, trained_in
+):
+    save_model(tmp_path, saved)
+    file = tmp_path / "model.yaml"
+    settings = yaml.safe_load(file.read_text("utf-8")) | {"compute": trained_in}
+    file.write_text(yaml.safe_dump(settings), "utf-8")
+    trunk = load_model(tmp_path, engine=engine).model.encoder.trunk
+    assert any(isinstance(module, LAYERS[engine]) for module in trunk.modules())
+    assert {parameter.dtype for parameter in trunk.parameters()} == {torch.float32}
 
 
 def test_what_reads_a_table_comes_back_too(saved, tmp_path):

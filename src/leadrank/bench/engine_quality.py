@@ -7,6 +7,7 @@ and once on text alone, which hides nothing; every engine's vectors then go thro
 import tempfile
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,23 +50,16 @@ def engine_quality(leads: Leads, sizes: Sizes) -> list[Figure]:
     label, weight, lead = (
         column.numpy()[train] for column in (data.rows.label, data.rows.weight, data.rows.lead)
     )
-    fields = data.rows.fields.numpy()[train], rows.fields.numpy()
-    bare = fields[0][:, :0], fields[1][:, :0]
-    inputs = {"": fields, ", text alone": bare}
-    probes = {
-        name: fit_probe(learned, of_train, NO_CROSSES, label, weight, lead)
-        for name, (of_train, _) in inputs.items()
-    }
-    found = []
-    for engine in LAYERS:
-        vectors = read(cpu_encoder(encoder, engine), rows)
-        cosine = torch.cosine_similarity(torch.from_numpy(reference), torch.from_numpy(vectors))
-        found.append(
-            Figure(f"{engine} vectors, least cosine", float(cosine.min()), "", len(rows))
-        )
-        for name, (_, of_all) in inputs.items():
-            scores = [probes[name].score(one, of_all) for one in (reference, vectors)]
-            found += _ranking(name, scores, rows, targets=not name)
+    faster = {engine: read(cpu_encoder(encoder, engine), rows) for engine in LAYERS}
+    found = [_cosine(engine, reference, vectors) for engine, vectors in faster.items()]
+    for name, columns in {"": data.rows.fields.shape[1], ", text alone": 0}.items():
+        known = data.rows.fields.numpy()[train, :columns]
+        probe = fit_probe(learned, known, NO_CROSSES, label, weight, lead)
+        score = partial(probe.score, fields=rows.fields.numpy()[:, :columns])
+        found.append(Figure(f"  dense AUC{name}", _auc(score(reference), rows), "", len(rows)))
+        for engine, vectors in faster.items():
+            scores = score(reference), score(vectors)
+            found += _ranking(f"{engine}{name}", *scores, rows, targets=not name)
     return found
 
 
@@ -87,15 +81,25 @@ def overlap(one: NDArray, other: NDArray, share: float) -> float:
     return 100 * len(set.intersection(*best)) / count
 
 
-def _ranking(name: str, scores: list[NDArray], rows: LeadRows, targets: bool) -> list[Figure]:
-    label, ones = rows.label.double(), torch.ones(len(rows), dtype=torch.float64)
-    areas = [float(auc(torch.from_numpy(s).double(), label, ones)) for s in scores]
-    held, moved = overlap(scores[0], scores[1], TOP), abs(areas[1] - areas[0])
-    n = len(rows)
+def _cosine(engine: str, one: NDArray, other: NDArray) -> Figure:
+    cosine = torch.cosine_similarity(torch.from_numpy(one), torch.from_numpy(other))
+    return Figure(f"{engine} vectors, least cosine", float(cosine.min()), "", len(one))
+
+
+def _auc(score: NDArray, rows: LeadRows) -> float:
+    label = rows.label.double()
+    return float(auc(torch.from_numpy(score).double(), label, torch.ones_like(label)))
+
+
+def _ranking(
+    name: str, dense: NDArray, faster: NDArray, rows: LeadRows, *, targets: bool
+) -> list[Figure]:
+    held = overlap(dense, faster, TOP)
+    moved = abs(_auc(faster, rows) - _auc(dense, rows))
+    least, most = (95.0, 0.002) if targets else (None, None)
     return [
-        Figure(f"  best 1 % in common{name}", held, "%", n, 95.0 if targets else None),
-        Figure(f"  AUC moves by{name}", moved, "", n, 0.002 if targets else None, "most"),
-        Figure(f"  dense AUC{name}", areas[0], "", n),
+        Figure(f"  best 1 % in common, {name}", held, "%", len(rows), least),
+        Figure(f"  AUC moves by, {name}", moved, "", len(rows), most, "most"),
     ]
 
 

@@ -1,6 +1,7 @@
 """A measured figure beside its target, the table of them all, and the file that keeps them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,8 +52,13 @@ HEAD = f"{'':<44}{'measured':>14}  {'target'}"
 def write_figures(file: Path, figures: Iterable[Figure]) -> None:
     """Writes `[{name, value, target, unit, n, bound, holds}]`.
 
-    Figures of an earlier file that were not measured this time stay.
+    Figures of an earlier file that were not measured this time stay. Raises ValueError where
+    two figures have one name, of which the file could keep one.
     """
+    figures = list(figures)
+    names = Counter(figure.name.strip() for figure in figures)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"figures of one name: {', '.join(twice)}")
     measured = {
         figure.name.strip(): {
             **asdict(figure),

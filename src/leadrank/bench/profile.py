@@ -19,6 +19,7 @@ def profile_step(leads: Leads, sizes: Sizes) -> str:
     positions = leads.some(leads.data.sampler.batch_size)
     paired = PairedRows(leads.data.rows, leads.data.tiers)
     stepper.step(paired[positions])
+    # Without acc_events some versions warn that only one cycle is told of; there is but one.
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
         _step(stepper, paired, positions)
     events = profiler.key_averages()

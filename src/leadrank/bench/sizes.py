@@ -20,7 +20,7 @@ class Sizes:
         epoch_leads: leads of an epoch that starts from kept states.
         trunk_layers: layers there, and from which on they are adapted.
         scored_leads: leads scored beside the transformers pipeline.
-        quality_rows: rows of the world on which its ranking is compared.
+        quality_rows: rows of the world on which the CPU engines' rankings are compared.
         quality_tokens: most tokens of their prompts.
         repeats: rounds of each comparison.
     """

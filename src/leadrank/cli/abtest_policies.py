@@ -79,14 +79,14 @@ def policy_of(
     return RunPolicy(Path(name), leads=world.settings.leads, base=base, engine=engine)
 
 
-def try_policy(name: str, world: Dealership, *, base: str | None) -> None:
+def try_policy(name: str, world: Dealership, *, base: str | None, engine: str) -> None:
     """Let a run read a few leads of this morning; other policies need no trial.
 
     Raises UserError where it cannot, which else would be found after the days before the test.
     """
     if not is_named(name):
         view = DayView(world, world.open_leads().lead[:TRIED])
-        RunPolicy(Path(name), leads=world.settings.leads, base=base)(view)
+        RunPolicy(Path(name), leads=world.settings.leads, base=base, engine=engine)(view)
 
 
 class RunPolicy:

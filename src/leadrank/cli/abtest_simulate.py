@@ -36,7 +36,7 @@ def run_simulate(chosen: Namespace) -> int:
     settings, learns = world_settings(chosen), chosen.treatment == LIGHTGBM
     _say(f"{chosen.stores} stores, {settings.leads:,} leads")
     world = Dealership(settings, chosen.seed, snapshots=learns, progress=True)
-    try_policy(chosen.treatment, world, base=chosen.base)
+    try_policy(chosen.treatment, world, base=chosen.base, engine=chosen.engine)
     control = policy_of(chosen.control, world, base=chosen.base, engine=chosen.engine)
     _say(f"{chosen.before} days before the test, all on {chosen.control}")
     world.run(chosen.before, control, progress=True)

@@ -20,7 +20,7 @@ from leadrank.funnel.nearest import nearest
 
 
 def run_bench(chosen: Namespace) -> int:
-    """Measures what was asked for, prints each figure as it comes, and writes them all."""
+    """Measures what was asked for, prints each figure as it comes, and writes it."""
     for name in ("lightning.pytorch", "transformers", "trl", "accelerate"):
         logging.getLogger(name).setLevel(logging.ERROR)
     gpu = torch.cuda.is_available()
@@ -36,6 +36,9 @@ def run_bench(chosen: Namespace) -> int:
     if chosen.data is None and not has_data("raop"):
         print("LEADRANK_DATA is not set, so leads are the simulated world's (docs/data.md)")
     print(HEAD)
+    # A GPU's figures are others, and a smoke run's are none.
+    suffix = "-smoke" * chosen.smoke + "-gpu" * gpu
+    out = chosen.out or Path(f"benchmarks/results{suffix}.json")
     figures: list[Figure] = []
     for place, name in enumerate(wanted, 1):
         print(f"{place} of {len(wanted)}: {name}", file=sys.stderr, flush=True)
@@ -45,10 +48,7 @@ def run_bench(chosen: Namespace) -> int:
         for figure in found:
             print(figure.line(), flush=True)
         figures += found
-    # A GPU's figures are others, and a smoke run's are none.
-    suffix = "-smoke" * chosen.smoke + "-gpu" * gpu
-    out = chosen.out or Path(f"benchmarks/results{suffix}.json")
-    write_figures(out, figures)
+        write_figures(out, found)
     missed = sum(figure.holds is False for figure in figures)
     asked = sum(figure.holds is not None for figure in figures)
     print(f"{asked - missed} of {asked} targets hold. Written to {out}")

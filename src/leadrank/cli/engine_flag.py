@@ -9,6 +9,6 @@ def add_engine(parser: ArgumentParser) -> None:
         "--engine",
         choices=("dense", "bfloat16", "int8"),
         default="dense",
-        help="for CPUs, faster: bfloat16, where the CPU multiplies it, moves scores very "
-        "little; int8 a little",
+        help="what a run's model multiplies with; default dense. On a CPU int8 and, where "
+        "the CPU has it, bfloat16 are faster; scores move a little, with int8 more",
     )

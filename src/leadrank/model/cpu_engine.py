@@ -1,13 +1,12 @@
 """An encoder's linear layers in fewer bits, for faster scoring on a CPU.
 
-`bfloat16`: inputs and weights are rounded to 8 binary digits, sums are float32. It pays on CPUs
-that multiply bfloat16 (AVX512-BF16, AMX), and moves a score by little.
+`bfloat16`: inputs, weights and each layer's outputs are rounded to 8 binary digits; products
+are summed in float32. It pays on CPUs that multiply bfloat16 (AVX512-BF16, AMX).
 
 `int8`: weights have one scale per output, inputs one per token, found as they come: nothing is
-calibrated, and a lead's score does not depend on its batch mates. What is given up: the last
-digits of a score, some thousandths.
+calibrated. What is given up in both: the last digits of a score, more of them with int8.
 
-In both norms, attention, the sums over layers and the head stay in float32.
+Norms, attention, the sums over layers and the head stay in float32.
 """
 
 import copy
@@ -40,7 +39,7 @@ class Converted:
 
 
 class Bfloat16Linear(nn.Module):
-    """A linear layer on rounded numbers: `y = bf16(x) bf16(w) + bias`, summed in float32.
+    """A linear layer on rounded numbers: `y = bf16(bf16(x) bf16(w)) + bias`.
 
     Args:
         linear: the layer that it stands for.

@@ -85,12 +85,11 @@ def load_model(
         base: where the base model lies now; None: where the run had it.
         device: where to score; None: a GPU where there is one. Products are in the run's own
             precision, so that scores agree with the run's.
-        engine: `dense`, or one for CPUs (`bfloat16`, `int8`), which scores there whatever
-            `device` says: see `cpu_engine`.
+        engine: `dense`, or one for CPUs, whatever the run's own precision: `cpu_engine.LAYERS`.
 
     Raises:
         UserError: the folder is not a finished model, or the base has other weights than the
-            run was trained on.
+            run was trained on; or an engine for CPUs is asked of a GPU.
     """
     settings = read_settings(folder)
     encoder_settings = EncoderSettings(
@@ -102,14 +101,14 @@ def load_model(
     )
     crm = load_crm_file(folder / CRM)
     features = FieldFeatures.from_dict(json.loads((folder / FEATURES).read_text("utf-8")))
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    device = device if engine == "dense" else "cpu"
+    dense = engine == "dense"
+    device = device or ("cuda" if dense and torch.cuda.is_available() else "cpu")
     revision = settings["base"]["revision"]
     on_hub = base is None and encoder_settings.base != EMBEDDED and revision != LOCAL
     encoder = LeadEncoder(
         encoder_settings,
         device,
-        compute=getattr(torch, settings["compute"]),
+        compute=getattr(torch, settings["compute"]) if dense else torch.float32,
         revision=revision if on_hub else None,
     )
     _check_base(encoder, settings["base"], folder)
@@ -124,7 +123,7 @@ def load_model(
     model.load_learned_state(load_file(folder / WEIGHTS))
     model.eval()
     return SavedModel(
-        model if engine == "dense" else cpu_engine(model, engine),
+        model if dense else cpu_engine(model, engine),
         crm,
         load_template(folder),
         features,
