@@ -128,7 +128,7 @@ def test_the_command_reads_the_rest_under_its_root(
     monkeypatch.setattr(
         command, "load_run", lambda folder: SimpleNamespace(model_folder=folder)
     )
-    monkeypatch.setattr(command, "load_model", lambda folder, base, device: saved)
+    monkeypatch.setattr(command, "load_model", lambda folder, base, engine: saved)
     monkeypatch.setattr(command, "score_table", score_table)
     words = ["score", "--run", "run", "--data", f"leads={tmp_path / 'new.csv'}"]
     out = tmp_path / "calls.csv"
