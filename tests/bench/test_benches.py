@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ import torch
 
 from leadrank.bench.benches import OF_SIZE
 from leadrank.bench.big_table import make_big_table
-from leadrank.bench.engine_quality import overlap
+from leadrank.bench.engine_quality import overlap, read
 from leadrank.bench.list_metrics import SHARES, _scores, by_list, pooled, rival
 from leadrank.bench.sizes import SMOKE
 from leadrank.bench.tokens_that_matter import share_of_padding
@@ -62,6 +63,22 @@ def test_padding_is_the_share_of_tokens_that_are_no_leads():
 def test_overlap_counts_what_both_bests_hold():
     one, other = np.array([4.0, 3.0, 2.0, 1.0]), np.array([4.0, 1.0, 3.0, 2.0])
     assert overlap(one, other, 0.5) == 50.0
+
+
+class Sums:
+    """Stands for an encoder: a lead's vector is the sum of its token ids."""
+
+    width = 1
+
+    def __call__(self, ids, mask):
+        return (ids * mask).sum(1, keepdim=True).float()
+
+
+def test_vectors_are_of_the_rows_that_were_asked_for():
+    tokens = [np.array(ids, np.int32) for ids in ([1], [7, 8], [2, 3, 4], [7, 8], [5])]
+    rows = SimpleNamespace(tokens=tokens, length=np.array([len(ids) for ids in tokens]))
+    found = read(Sums(), rows, np.array([4, 3, 2, 1]))
+    assert found[:, 0].tolist() == [5, 15, 9, 15]
 
 
 def test_an_unknown_bench_is_named_with_its_neighbour(command_line, capsys):

@@ -45,12 +45,12 @@ def engine_quality(leads: Leads, sizes: Sizes) -> list[Figure]:
     )
     encoder = LeadEncoder(EncoderSettings(layers=sizes.layers, adapt="none"), "cpu")
     dense = encoder.dense()
-    train, reference = data.positions("train"), read(dense, rows)
-    learned = read(dense, data.rows)[train]
+    train, every = data.positions("train"), np.arange(len(rows))
+    learned, reference = read(dense, data.rows, train), read(dense, rows, every)
     label, weight, lead = (
         column.numpy()[train] for column in (data.rows.label, data.rows.weight, data.rows.lead)
     )
-    faster = {engine: read(cpu_encoder(encoder, engine), rows) for engine in LAYERS}
+    faster = {engine: read(cpu_encoder(encoder, engine), rows, every) for engine in LAYERS}
     found = [_cosine(engine, reference, vectors) for engine, vectors in faster.items()]
     for name, columns in {"": data.rows.fields.shape[1], ", text alone": 0}.items():
         known = data.rows.fields.numpy()[train, :columns]
@@ -63,12 +63,15 @@ def engine_quality(leads: Leads, sizes: Sizes) -> list[Figure]:
     return found
 
 
-def read(encoder: LeadEncoder, rows: LeadRows) -> NDArray[np.float32]:
-    """[rows d] vectors of all rows, each prompt read once."""
-    first, prompt = distinct_prompts(rows.tokens, np.arange(len(rows)))
-    vectors = np.empty((len(first), encoder.width), np.float32)
-    for batch in scoring_batches(rows.length[first], max_tokens=1024):
-        ids, mask = pad([rows.tokens[int(first[one])] for one in batch])
+def read(
+    encoder: LeadEncoder, rows: LeadRows, positions: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """[len(positions) d] vectors of these rows, each prompt read once."""
+    first, prompt = distinct_prompts(rows.tokens, positions)
+    read_once = positions[first]
+    vectors = np.empty((len(read_once), encoder.width), np.float32)
+    for batch in scoring_batches(rows.length[read_once], max_tokens=1024):
+        ids, mask = pad([rows.tokens[int(row)] for row in read_once[batch]])
         with torch.inference_mode():
             vectors[batch] = encoder(ids, mask).numpy()
     return vectors[prompt]
