@@ -124,11 +124,17 @@ def test_the_command_reads_the_rest_under_its_root(
         keys = table.rows.select("row_id", "lead_id", "snapshot", "group")
         return rank_predictions(keys.with_columns(score=pl.lit(0.0), probability=pl.lit(0.5)))
 
-    saved = SimpleNamespace(crm=make_crm(), base_rate=0.1)
+    loaded = []
+
+    def load_model(folder, base, engine):
+        loaded.append(folder)
+        return SimpleNamespace(base_rate=0.1)
+
     monkeypatch.setattr(
         command, "load_run", lambda folder: SimpleNamespace(model_folder=folder)
     )
-    monkeypatch.setattr(command, "load_model", lambda folder, base, engine: saved)
+    monkeypatch.setattr(command, "load_crm_file", lambda file: make_crm())
+    monkeypatch.setattr(command, "load_model", load_model)
     monkeypatch.setattr(command, "score_table", score_table)
     words = ["score", "--run", "run", "--data", f"leads={tmp_path / 'new.csv'}"]
     out = tmp_path / "calls.csv"
@@ -136,6 +142,8 @@ def test_the_command_reads_the_rest_under_its_root(
     assert "read from the data root: deals" in capsys.readouterr().out
     assert sorted(pl.read_csv(out)["lead_id"]) == ["n1", "n2"]
     words += ["--out", out, "--root", tmp_path / "elsewhere"]
+    loaded.clear()
     assert command_line(*words) == 2
+    assert not loaded  # nobody waits for a model to hear of a missing file
     # With all tables given there is nothing to read there.
     assert command_line(*words, "--data", f"deals={tmp_path / 'root' / 'deals.csv'}") == 0

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from leadrank.cli.engine_flag import say_engine
 from leadrank.model.cpu_engine import LAYERS
 
 pytestmark = pytest.mark.slow
@@ -69,3 +70,12 @@ def test_packed_weights_have_no_other_engine(
     words = ["--data", leads[0], "--out", tmp_path / "x.csv", "--engine", engine, "--four-bit"]
     assert command_line("score", "--run", small_run.folder, *words) == 2
     assert "--four-bit keeps them packed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("gpu", "said"), [(True, 1), (False, 0)])
+def test_a_gpu_that_an_engine_leaves_idle_is_named(gpu, said, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    for engine in ("dense", "int8"):
+        say_engine(engine)
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == said == printed.count("int8 is for CPUs")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from leadrank.cli.abtest_policies import LIGHTGBM, RunPolicy, policy_of, try_policy
 from leadrank.cli.abtest_sizes import with_sizes, world_settings
+from leadrank.cli.engine_flag import say_engine
 from leadrank.errors import UserError
 from leadrank.online import (
     Potential,
@@ -33,6 +34,7 @@ from leadrank.world.dealership import Dealership, Policy
 def run_simulate(chosen: Namespace) -> int:
     """Runs the test, prints it beside the truth, and draws both curves."""
     chosen, begun = with_sizes(chosen), time.monotonic()
+    say_engine(chosen.engine)
     settings, learns = world_settings(chosen), chosen.treatment == LIGHTGBM
     _say(f"{chosen.stores} stores, {settings.leads:,} leads")
     world = Dealership(settings, chosen.seed, snapshots=learns, progress=True)

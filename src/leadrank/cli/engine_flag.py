@@ -12,3 +12,11 @@ def add_engine(parser: ArgumentParser) -> None:
         help="what a run's model multiplies with; default dense. On a CPU int8 and, where "
         "the CPU has it, bfloat16 are faster; scores move a little, with int8 more",
     )
+
+
+def say_engine(engine: str) -> None:
+    """Says where an engine for CPUs leaves a GPU idle."""
+    import torch
+
+    if engine != "dense" and torch.cuda.is_available():
+        print(f"--engine {engine} is for CPUs, so the GPU is not used; dense would use it")

@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 import torch
 
+from leadrank.cli.engine_flag import say_engine
 from leadrank.errors import UserError
-from leadrank.funnel import read_lead_table
+from leadrank.funnel import load_crm_file, read_lead_table
 from leadrank.preference import ranking_metrics
 from leadrank.scoring.call_list import call_list, format_call_list, write_call_list
 from leadrank.scoring.new_leads import score_table, with_tables
-from leadrank.scoring.saved_model import load_model
+from leadrank.scoring.saved_model import CRM, load_model
 from leadrank.training.root import data_root
 from leadrank.training.run_folder import load_run
 
@@ -30,9 +31,12 @@ def run_score(chosen: Namespace) -> int:
             f"--engine {chosen.engine} unpacks the weights, and --four-bit keeps them packed"
         )
     folder = load_run(chosen.run).model_folder
+    of_run = load_crm_file(folder / CRM)
+    root = data_root(of_run, chosen.root)
+    # Before the model, which takes seconds: a file that is missing is said at once.
+    crm, left = with_tables(of_run, chosen.data, root)
+    say_engine(chosen.engine)
     saved = load_model(folder, base=chosen.base, engine=chosen.engine)
-    root = data_root(saved.crm, chosen.root)
-    crm, left = with_tables(saved.crm, chosen.data, root)
     for table_and_file in left:
         print(f"not given with --data, so read from the data root: {table_and_file}")
     # Files that were all given need no data root.
