@@ -31,6 +31,24 @@ def test_counts_are_those_of_the_table(read):
     assert "forbidden, but not in the table (a typo?): wonn" in text
 
 
+def test_orders_that_the_label_does_not_count_are_shown(read):
+    csv = "id,at,visits,won\n" + "".join(
+        f"l{i},2024-02-05,1,{won}\n"
+        for i, won in enumerate(["2024-02-01", "2024-02-06", "2024-04-01", "2024-05-01"])
+    )
+    text = describe(read(csv))
+    assert line(text, "ordered before the snapshot")[-1] == "1"
+    assert line(text, "ordered after the horizon")[-1] == "2"
+
+
+def test_a_label_without_a_time_tells_nothing_of_orders_too_early_or_late(read):
+    stages = [{"name": "order", "column": "won", "values": ["1"]}]
+    text = describe(
+        read("id,at,visits,won\na,2024-01-05,1,1\nb,2024-01-05,1,0\n", stages=stages)
+    )
+    assert "ordered" not in text
+
+
 def test_no_line_is_longer_than_80_columns(read):
     text = described(read, about="very long words " * 20, missing=["", "x" * 200])
     assert max(map(len, text.splitlines())) <= 80

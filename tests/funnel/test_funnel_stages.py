@@ -142,6 +142,20 @@ def test_the_label_of_an_immature_row_may_be_missing(read):
     assert table.rows["mature"].to_list() == [False, True]
 
 
+def test_orders_after_the_horizon_are_counted(read):
+    # 30 days after 5 January is 4 February, whose midnight is still within.
+    orders = ("2024-02-04", "2024-02-04 00:00:01", "2024-03-01", "")
+    csv = "id,at,visits,won\n" + "".join(
+        f"l{i},2024-01-05,1,{day}\n" for i, day in enumerate(orders)
+    )
+    table = read(csv)
+    assert table.rows["label"].to_list() == [1, 0, 0, 0]
+    assert table.report.ordered_after == 2
+    final = read(csv, horizon_days=None, extract="final")
+    assert final.rows["label"].to_list() == [1, 1, 1, 0]
+    assert final.report.ordered_after == 0
+
+
 def test_orders_dated_before_their_snapshot_are_counted(read):
     table = read("id,at,visits,won\na,2024-01-05,1,2024-01-04\nb,2024-01-05,1,2024-01-06\n")
     assert table.report.ordered_before == 1

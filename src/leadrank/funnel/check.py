@@ -53,11 +53,20 @@ def _rows(table: LeadTable) -> list[str]:
         ("extract", crm.extract),
         ("immature (followed for less)", int((~rows["mature"]).sum())),
         ("lost, no order", int(rows["lost"].sum())),
-        ("ordered before the snapshot", report.ordered_before),
     ]
     if crm.group is None:
         counts = [pair for pair in counts if pair[0] != "lists (groups)"]
-    return [f"{crm.name}: {crm.about}", *_aligned(counts)]
+    return [f"{crm.name}: {crm.about}", *_aligned(counts + _orders_left_out(table))]
+
+
+def _orders_left_out(table: LeadTable) -> list[tuple[str, object]]:
+    """Orders that are no order of their row; many after the horizon say that it is short."""
+    if table.crm.stages[-1].reached_at is None:
+        return []
+    return [
+        ("ordered before the snapshot, not counted", table.report.ordered_before),
+        ("ordered after the horizon, not counted", table.report.ordered_after),
+    ]
 
 
 def _moment(snapshot: object) -> str:

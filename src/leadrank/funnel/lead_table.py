@@ -29,7 +29,8 @@ class TableReport:
 
     `quarantine` has a line per problem: row_id, column, value, expected (for events: the row
     of the events table, and `table.column`). `skipped`: per stage, rows that reached a deeper
-    stage but not this one; stages whose rule cannot tell are absent.
+    stage but not this one; stages whose rule cannot tell are absent. `ordered_before` (the
+    snapshot) and `ordered_after` (the horizon) are orders that the label does not count.
     """
 
     rows_read: int
@@ -39,6 +40,7 @@ class TableReport:
     split: SplitCounts
     skipped: dict[str, int]
     ordered_before: int
+    ordered_after: int
     ignored_columns: tuple[str, ...]
     forbidden_columns: tuple[str, ...]
     forbidden_absent: tuple[str, ...]
@@ -97,7 +99,8 @@ def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> Le
         notes=notes,
         split=split,
         skipped=_skipped(rows, crm) if labelled else {},
-        ordered_before=_ordered_before(rows, crm) if labelled else 0,
+        ordered_before=_count(rows, stages.ordered_before(crm)) if labelled else 0,
+        ordered_after=_count(rows, stages.ordered_after(crm)) if labelled else 0,
         ignored_columns=_ignored(crm, present),
         forbidden_columns=tuple(c for c in crm.forbidden if c in present),
         # Rows to score have no outcome columns, so their absence says nothing there.
@@ -138,11 +141,8 @@ def _skipped(rows: pl.DataFrame, crm: CrmFile) -> dict[str, int]:
     return counts.to_dicts()[0] if told else {}
 
 
-def _ordered_before(rows: pl.DataFrame, crm: CrmFile) -> int:
-    column = crm.stages[-1].reached_at
-    if column is None:
-        return 0
-    return int((rows[stages.time_of(column)] <= rows["snapshot"]).sum())
+def _count(rows: pl.DataFrame, held: pl.Expr) -> int:
+    return int(rows.select(held.sum()).item())
 
 
 def _ignored(crm: CrmFile, present: list[str]) -> tuple[str, ...]:

@@ -96,6 +96,23 @@ def order_days(crm: CrmFile) -> pl.Expr:
     return pl.when(holds(crm.stages[-1], crm)).then(after)
 
 
+def ordered_before(crm: CrmFile) -> pl.Expr:
+    """Whether the order came no later than the snapshot, so that the label cannot count it."""
+    column = crm.stages[-1].reached_at
+    if column is None:
+        return pl.lit(False)
+    return (pl.col(time_of(column)) <= pl.col("snapshot")).fill_null(False)
+
+
+def ordered_after(crm: CrmFile) -> pl.Expr:
+    """Whether the order came after the horizon, so that the label does not count it."""
+    column = crm.stages[-1].reached_at
+    if column is None:
+        return pl.lit(False)
+    time = pl.col(time_of(column))
+    return time.is_not_null() & ~_by_horizon(time, crm)
+
+
 def can_be_skipped(stage: Stage) -> bool:
     """Whether the rule tells that its stage was never passed.
 
