@@ -12,6 +12,18 @@ def test_check_makes_the_folder_of_the_quarantine(small_crm, tmp_path, command_l
     assert pl.read_csv(file)["value"].to_list() == ["many"]
 
 
+def test_check_writes_the_quarantine_of_a_table_that_it_refuses(
+    small_crm, tmp_path, command_line, capsys
+):
+    rows = small_crm.rows()
+    small_crm.write([rows[0] | {"visits": "many"}, *rows[1:]])
+    file = tmp_path / "new" / "bad.csv"
+    words = ["check", small_crm.crm, "--root", small_crm.root, "--quarantine", file]
+    assert command_line(*words) == 2
+    assert "1 of 240 rows of the table are unusable" in capsys.readouterr().err
+    assert pl.read_csv(file).row(0)[:4] == (0, rows[0]["lead"], "visits", "many")
+
+
 def test_init_makes_the_folder_of_the_crm_file(small_crm, tmp_path, command_line):
     file = tmp_path / "new" / "folder" / "crm.yaml"
     assert command_line("init", small_crm.root / "leads.csv", "--out", file) == 0

@@ -1,11 +1,14 @@
+import duckdb
 import pytest
 
+from leadrank.errors import UserError
 from leadrank.funnel import read_lead_table
 
 TEXT = {"columns": [{"column": "note", "name": "call note", "at": "note_at"}]}
 EVENTS = {
     "events": {"table": "calls", "lead_id": "lead", "at": "at", "author": "who", "text": "said"}
 }
+GERMAN = "a,04.01.2024,Ann,early\na,06.01.2024,Ann,late\n"
 TABLES = {"tables": {"leads": "leads.csv", "calls": "calls.csv"}}
 
 
@@ -47,9 +50,34 @@ def test_events_are_joined_as_of_each_snapshot_newest_first(make_crm, tmp_path):
 
 def test_an_event_at_an_unreadable_time_is_quarantined(make_crm, tmp_path):
     table = with_calls(make_crm, tmp_path, "a,2024-01-05,1,\n", "a,yesterday,Ann,hello\n")
-    assert table.report.quarantine.row(0)[:3] == (0, "calls.at", "yesterday")
+    assert table.report.quarantine.row(0)[:4] == (0, "a", "calls.at", "yesterday")
     assert texts(table) == [[]]
     assert table.rows.height == 1
+
+
+def test_too_many_unreadable_events_do_not_blame_the_query_which_cannot_reach_them(
+    make_crm, tmp_path
+):
+    with pytest.raises(UserError) as error:
+        with_calls(make_crm, tmp_path, "a,2024-01-05,1,\n", GERMAN, max_unusable=0)
+    said = str(error.value)
+    assert "2 of 2 rows of the events table are unusable" in said
+    assert "Mend the table or source.query" not in said
+    assert "text.events.table may name a view of an attached database" in said
+
+
+def test_a_view_of_an_attached_database_reads_other_dates_of_events(make_crm, tmp_path):
+    (tmp_path / "leads.csv").write_text("id,at,visits,won\na,2024-01-05,1,\n")
+    (tmp_path / "calls.csv").write_text("lead,at,who,said\n" + GERMAN)
+    with duckdb.connect(str(tmp_path / "notes.duckdb")) as connection:
+        connection.execute(
+            'create view calls as select * replace (strptime("at", \'%d.%m.%Y\') as "at") '
+            f"from read_csv('{tmp_path}/calls.csv', all_varchar=true)"
+        )
+    source = {"tables": {"leads": "leads.csv"}, "attach": {"notes": "notes.duckdb"}}
+    events = {"events": EVENTS["events"] | {"table": "notes.calls"}}
+    crm = make_crm(source=source, text=events, max_unusable=0)
+    assert texts(read_lead_table(crm, tmp_path)) == [["early"]]
 
 
 def test_times_of_notes_and_snapshots_compare_as_instants(make_crm, tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
 from leadrank.errors import UserError
+from leadrank.funnel import UnusableRowsError, read_lead_table
 
 HEAD = "id,at,visits,won,w\n"
 GOOD = "good,2024-01-01,1,,1\n"
@@ -24,17 +25,22 @@ GOOD = "good,2024-01-01,1,,1\n"
 )
 def test_a_bad_row_goes_to_quarantine_with_its_reason(read, row, column, value, expected):
     table = read(HEAD + GOOD + row + "\n", weight="w")
-    [(row_id, its_column, its_value, reason)] = table.report.quarantine.iter_rows()
+    [(row_id, _, its_column, its_value, reason)] = table.report.quarantine.iter_rows()
     assert (row_id, its_column, its_value) == (1, column, value)
     assert expected in reason
     assert table.rows["row_id"].to_list() == [0]
     assert table.report.rows_read == 2
 
 
+def test_the_quarantine_names_the_lead_of_a_row_where_it_has_one(read):
+    table = read(HEAD + GOOD + "b,soon,1,,1\n,2024-01-01,1,,1\n")
+    assert table.report.quarantine["lead_id"].to_list() == ["b", None]
+
+
 def test_a_missing_label_of_a_mature_row_is_a_problem(read):
     stages = [{"name": "order", "column": "won", "values": ["1"]}]
     table = read(HEAD + "a,2024-01-01,1,,1\nb,2024-01-01,1,0,1\n", stages=stages)
-    assert table.report.quarantine.row(0)[:3] == (0, "won", None)
+    assert table.report.quarantine.row(0)[:4] == (0, "a", "won", None)
     assert table.rows["lead_id"].to_list() == ["b"]
 
 
@@ -57,6 +63,22 @@ def test_too_many_unusable_rows_stop_with_the_first_ten(read):
     assert "12 of 13 rows of the table are unusable, more than max_unusable (50.00%)" in message
     assert message.count("'soon'; expected an ISO time") == 10
     assert "and 2 more" in message
+
+
+def test_a_refused_table_carries_every_problem_of_its_rows_and_events(make_crm, tmp_path):
+    (tmp_path / "leads.csv").write_text("id,at,visits,won\na,soon,1,\n")
+    calls = "".join(f"a,{i}.1.2024,hello\n" for i in range(12))
+    (tmp_path / "calls.csv").write_text("lead,at,said\n" + calls)
+    events = {"table": "calls", "lead_id": "lead", "at": "at", "text": "said"}
+    source = {"tables": {"leads": "leads.csv", "calls": "calls.csv"}, "query": "from leads"}
+    crm = make_crm(source=source, text={"events": events}, max_unusable=0)
+    with pytest.raises(UnusableRowsError) as error:
+        read_lead_table(crm, tmp_path)
+    assert "1 of 1 rows of the table" in str(error.value)
+    assert "12 of 12 rows of the events table" in str(error.value)
+    problems = error.value.quarantine
+    assert problems["column"].to_list() == ["at"] + 12 * ["calls.at"]
+    assert set(problems["lead_id"]) == {"a"}
 
 
 def test_a_share_of_exactly_max_unusable_passes(read):

@@ -231,8 +231,7 @@ def _report(words: list[str]) -> int:
 
 
 def _check(words: list[str]) -> int:
-    from leadrank.funnel import describe, load_crm_file, read_lead_table
-    from leadrank.training.root import data_root
+    from leadrank.cli.check import run_check
 
     parser = _parser("check")
     parser.add_argument("crm", help="the CRM file")
@@ -242,21 +241,7 @@ def _check(words: list[str]) -> int:
         "--leaks", action="store_true",
         help="look for inputs that know the outcome; exit code 1 where the table proves one",
     )  # fmt: skip
-    chosen = parser.parse_args(words)
-    crm = load_crm_file(chosen.crm)
-    root = data_root(crm, chosen.root)
-    table = read_lead_table(crm, root)
-    print(describe(table))
-    if chosen.quarantine is not None:
-        chosen.quarantine.parent.mkdir(parents=True, exist_ok=True)
-        table.report.quarantine.write_csv(chosen.quarantine)
-    if chosen.leaks:
-        from leadrank.funnel.leaks import leak_report
-
-        report, found = leak_report(table, root)
-        print(report)
-        return int(any(leak.sure for leak in found))
-    return 0
+    return run_check(parser.parse_args(words))
 
 
 def _abtest(words: list[str]) -> int:

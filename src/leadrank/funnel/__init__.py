@@ -6,12 +6,14 @@ from leadrank.funnel.crm_keys import CrmFile
 from leadrank.funnel.draft import draft_crm_file
 from leadrank.funnel.funnel import Funnel
 from leadrank.funnel.lead_table import LeadTable, TableReport, read_lead_table
+from leadrank.funnel.validate import UnusableRowsError
 
 __all__ = [
     "CrmFile",
     "Funnel",
     "LeadTable",
     "TableReport",
+    "UnusableRowsError",
     "describe",
     "draft_crm_file",
     "dump_crm_file",

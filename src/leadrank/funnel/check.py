@@ -166,7 +166,7 @@ def _quarantine(table: LeadTable) -> list[str]:
         return []
     shown = problems.head(SHOWN_QUARANTINE).iter_rows()
     lines = [
-        f"  row {row}, {column}: {value!r}; expected {e}" for row, column, value, e in shown
+        f"  row {row}, {column}: {value!r}; expected {e}" for row, _, column, value, e in shown
     ]
     more = problems.height - len(lines)
     return ["quarantine", *lines, *([f"  and {more:,} more"] if more else [])]

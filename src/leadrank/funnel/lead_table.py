@@ -14,23 +14,17 @@ from leadrank.funnel.notes import NoteCounts, parsed_events, text_column
 from leadrank.funnel.parse import blank_missing, parsed_columns, with_group
 from leadrank.funnel.read import open_source, read_events, read_rows
 from leadrank.funnel.split import PARTS, SplitCounts, assign_parts
-from leadrank.funnel.validate import (
-    DUPLICATE,
-    QUARANTINE,
-    event_problems,
-    row_problems,
-    stop_if_too_many,
-)
+from leadrank.funnel.validate import DUPLICATE, checked
 
 
 @dataclass(frozen=True)
 class TableReport:
     """What reading a table left out or met, counted; the rest can be seen in its rows.
 
-    `quarantine` has a line per problem: row_id, column, value, expected (for events: the row
-    of the events table, and `table.column`). `skipped`: per stage, rows that reached a deeper
-    stage but not this one; stages whose rule cannot tell are absent. `ordered_before` (the
-    snapshot) and `ordered_after` (the horizon) are orders that the label does not count.
+    `quarantine` has a line per problem: row_id, lead_id, column, value, expected (for events:
+    the row of the events table, and `table.column`). `skipped`: per stage, rows that reached
+    a deeper stage but not this one; stages whose rule cannot tell are absent. `ordered_before`
+    (the snapshot) and `ordered_after` (the horizon) are orders that the label does not count.
     """
 
     rows_read: int
@@ -82,14 +76,15 @@ def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> Le
     """
     with open_source(crm, root) as source:
         raw, present = read_rows(crm, source, labelled)
-        events = read_events(crm, source) if crm.text.events else None
+        events = (
+            blank_missing(read_events(crm, source), crm.missing) if crm.text.events else None
+        )
     raw = blank_missing(raw, crm.missing)
     parsed = with_group(parsed_columns(raw, crm), raw, crm)
-    bad_rows = row_problems(raw, parsed, crm, labelled)
-    stop_if_too_many(bad_rows, raw.height, crm, "table")
+    bad_rows, bad_events = checked(raw, parsed, events, crm, labelled)
     rows = parsed.filter(~pl.col("row_id").is_in(bad_rows["row_id"].implode()))
-    events, bad_events = _usable_events(events, crm)
-    text, notes = text_column(rows, raw, events, crm)
+    usable = None if events is None else _usable_events(events, bad_events, crm)
+    text, notes = text_column(rows, raw, usable, crm)
     rows = rows.with_columns(text.alias("text"), *_outcomes(crm, labelled))
     part, split = assign_parts(rows, crm, labelled)
     report = TableReport(
@@ -110,16 +105,9 @@ def read_lead_table(crm: CrmFile, root: str | Path, labelled: bool = True) -> Le
     return LeadTable(crm, rows, report, fingerprint(crm, rows))
 
 
-def _usable_events(
-    raw: pl.DataFrame | None, crm: CrmFile
-) -> tuple[pl.DataFrame | None, pl.DataFrame]:
-    if raw is None:
-        return None, pl.DataFrame(schema=QUARANTINE)
-    raw = blank_missing(raw, crm.missing)
-    problems = event_problems(raw, crm)
-    stop_if_too_many(problems, raw.height, crm, "events table")
+def _usable_events(events: pl.DataFrame, problems: pl.DataFrame, crm: CrmFile) -> pl.DataFrame:
     usable = ~pl.int_range(pl.len()).is_in(problems["row_id"].implode())
-    return parsed_events(raw.filter(usable), crm), problems
+    return parsed_events(events.filter(usable), crm)
 
 
 def _outcomes(crm: CrmFile, labelled: bool) -> list[pl.Expr]:

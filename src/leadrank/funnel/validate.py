@@ -15,9 +15,15 @@ from leadrank.funnel.parse import number, number_columns, time_columns
 from leadrank.funnel.times import utc_time
 
 QUARANTINE = {
-    "row_id": pl.Int64, "column": pl.String, "value": pl.String, "expected": pl.String,
+    "row_id": pl.Int64, "lead_id": pl.String, "column": pl.String, "value": pl.String,
+    "expected": pl.String,
 }  # fmt: skip
 SHOWN_PROBLEMS = 10
+MEND_ROWS = "Mend the table or source.query (rows count from 0 in its result)"
+MEND_EVENTS = (
+    "Mend the table (rows count from 0); source.query does not reach it, but text.events.table "
+    "may name a view of an attached database"
+)
 DUPLICATE = "one row per lead and snapshot"
 SNAPSHOT_EXPECTED = {
     "time": "an ISO time like 2024-06-30 14:05, one that the time zone has",
@@ -26,10 +32,37 @@ SNAPSHOT_EXPECTED = {
 }
 
 
+class UnusableRowsError(UserError):
+    """More rows than `max_unusable` are unusable; `quarantine` has every problem of them."""
+
+    def __init__(self, message: str, quarantine: pl.DataFrame) -> None:
+        super().__init__(message)
+        self.quarantine = quarantine
+
+
+def checked(
+    raw: pl.DataFrame,
+    parsed: pl.DataFrame,
+    events: pl.DataFrame | None,
+    crm: CrmFile,
+    labelled: bool,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The problems of the rows and of the events; UnusableRowsError beyond `max_unusable`."""
+    bad_rows = row_problems(raw, parsed, crm, labelled)
+    said = [*_too_many(bad_rows, raw.height, crm, "table", MEND_ROWS)]
+    bad_events = pl.DataFrame(schema=QUARANTINE)
+    if events is not None:
+        bad_events = event_problems(events, crm)
+        said += _too_many(bad_events, events.height, crm, "events table", MEND_EVENTS)
+    if said:
+        raise UnusableRowsError("\n".join(said), pl.concat([bad_rows, bad_events]))
+    return bad_rows, bad_events
+
+
 def row_problems(
     raw: pl.DataFrame, parsed: pl.DataFrame, crm: CrmFile, labelled: bool
 ) -> pl.DataFrame:
-    """All problems of the rows, by row: columns row_id, column, value, expected.
+    """All problems of the rows, by row: row_id, lead_id, column, value, expected.
 
     Rows to score are newer than the extract and have no weight, so neither is asked of them.
     """
@@ -37,8 +70,8 @@ def row_problems(
     if labelled:
         found += _label_problems(raw, parsed, crm)
     found.append(_duplicates(raw, parsed, crm))
-    listed = pl.concat([pl.DataFrame(schema=QUARANTINE), *found])
-    return listed.unique(maintain_order=True).sort("row_id", maintain_order=True)
+    listed = pl.concat(found).unique(maintain_order=True).sort("row_id", maintain_order=True)
+    return _of_leads(listed, parsed["lead_id"])
 
 
 def event_problems(raw: pl.DataFrame, crm: CrmFile) -> pl.DataFrame:
@@ -48,7 +81,8 @@ def event_problems(raw: pl.DataFrame, crm: CrmFile) -> pl.DataFrame:
     time = utc_time(events.at, raw.schema[events.at], crm.timezone)
     bad = raw[events.at].is_not_null() & raw.select(time.is_null()).to_series()
     column = f"{events.table}.{events.at}"
-    return flagged(raw, bad, events.at, SNAPSHOT_EXPECTED["time"], column)
+    found = flagged(raw, bad, events.at, SNAPSHOT_EXPECTED["time"], column)
+    return _of_leads(found, raw[events.lead_id].cast(pl.String))
 
 
 def flagged(
@@ -63,24 +97,30 @@ def flagged(
     )  # fmt: skip
 
 
-def stop_if_too_many(problems: pl.DataFrame, rows: int, crm: CrmFile, where: str) -> None:
-    """UserError with the first problems when more than `max_unusable` of the rows have one."""
+def _too_many(
+    problems: pl.DataFrame, rows: int, crm: CrmFile, where: str, mend: str
+) -> Iterator[str]:
     unusable = problems["row_id"].n_unique()
     if unusable <= crm.max_unusable * rows:
         return
     lines = [
         f"row {row_id}, {column}: {'nothing' if value is None else repr(value)}; "
         f"expected {expected}"
-        for row_id, column, value, expected in problems.head(SHOWN_PROBLEMS).iter_rows()
+        for row_id, _, column, value, expected in problems.head(SHOWN_PROBLEMS).iter_rows()
     ]
     more = problems.height - len(lines)
     lines += [f"and {more:,} more"] if more else []
     head = (
         f"{crm.path}: {unusable:,} of {rows:,} rows of the {where} are unusable, more than "
-        f"max_unusable ({crm.max_unusable:.2%}). Mend the table or source.query (rows count "
-        "from 0 in its result):"
+        f"max_unusable ({crm.max_unusable:.2%}). {mend}:"
     )
-    raise UserError("\n  ".join([head, *lines]))
+    yield "\n  ".join([head, *lines])
+
+
+def _of_leads(problems: pl.DataFrame, lead_ids: pl.Series) -> pl.DataFrame:
+    """The problems with the lead of each row; null where the row names none."""
+    leads = lead_ids.gather(problems["row_id"])
+    return problems.with_columns(lead_id=leads).select(list(QUARANTINE))
 
 
 def _key_problems(
