@@ -196,13 +196,15 @@ def test_an_absent_label_column_is_named(small_crm, refused):
 
 def test_an_absent_data_root_says_where_the_data_come_from(small_crm, refused, tmp_path):
     said = refused(*fit_words(small_crm, "--data.root", tmp_path / "nowhere"))
-    assert f"the data root {tmp_path / 'nowhere'} is no folder. Ask the sales team." in said
+    assert f"the data root {tmp_path / 'nowhere'} is no folder" in said
+    assert "Ask the sales team." in said
 
 
 def test_an_absent_file_says_where_the_data_come_from(small_crm, refused):
     (small_crm.root / "leads.csv").unlink()
     said = refused(*fit_words(small_crm))
-    assert f"there is no file {small_crm.root / 'leads.csv'}. Ask the sales team." in said
+    assert f"there is no file {small_crm.root / 'leads.csv'}" in said
+    assert "Ask the sales team." in said
 
 
 def test_an_absent_crm_file_is_named(small_crm, refused):

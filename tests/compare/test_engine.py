@@ -15,7 +15,7 @@ from leadrank.compare.results import KEPT, read_result
 from leadrank.compare.study import Scored, open_study
 from leadrank.compare.systems import load_systems, system_names
 from leadrank.errors import UserError
-from leadrank.funnel.read import _explained
+from leadrank.funnel.source_errors import explained
 from leadrank.model.encoder_settings import EncoderSettings
 from leadrank.scoring.calibration import Calibration
 
@@ -271,7 +271,7 @@ def test_a_refusal_that_may_quote_the_table_is_said_and_not_kept(engine_of):
     engine.say = said.append
 
     def reads(study, seed):
-        with _explained(study.table.crm, []):
+        with duckdb.connect() as connection, explained(study.table.crm, {}, connection):
             raise duckdb.ConversionException("no DOUBLE in 'Anna Blum, 0171 5550123'")
 
     engine.run({"reads": system(reads)})

@@ -61,3 +61,19 @@ def test_awkward_column_names_survive_quoting(tmp_path):
 def test_an_absent_table_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"no file .*absent\.csv"):
         draft_crm_file(tmp_path / "absent.csv")
+
+
+def test_a_table_that_is_no_utf8_text_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "leads.csv"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    with pytest.raises(UserError, match=r"leads\.csv: not UTF-8 at line 1, byte 0") as error:
+        draft_crm_file(path)
+    assert "\n" not in str(error.value)
+
+
+def test_the_options_that_duckdb_lists_are_left_out(tmp_path):
+    path = tmp_path / "leads.csv"
+    path.write_text("id,at\n" + "1,2\n" * 3_000 + "1,2,3,4\n")
+    with pytest.raises(UserError, match="DuckDB cannot read the table") as error:
+        draft_crm_file(path)
+    assert "strict_mode" not in str(error.value)

@@ -1,11 +1,12 @@
 import gzip
 import json
+import re
 
 import duckdb
 import pytest
 
 from leadrank.errors import UserError
-from leadrank.funnel import read_lead_table
+from leadrank.funnel import LeadTable, read_lead_table
 
 CSV = "id,at,visits,won\n007,2024-01-01,3,\n008,2024-01-02,4,2024-01-09\n"
 
@@ -20,13 +21,33 @@ def test_a_long_id_keeps_every_digit(read):
 
 
 def test_an_absent_root_names_the_path_and_where_the_data_come_from(make_crm, tmp_path):
-    with pytest.raises(UserError, match=r"nowhere is no folder\. Ask the sales team"):
+    with pytest.raises(UserError) as error:
         read_lead_table(make_crm(), tmp_path / "nowhere")
+    assert f"the data root {tmp_path / 'nowhere'} is no folder; say where" in str(error.value)
+    assert "--root" in str(error.value)
+    assert "Ask the sales team" in str(error.value)
 
 
 def test_an_absent_file_names_the_path_and_where_the_data_come_from(make_crm, tmp_path):
-    with pytest.raises(UserError, match=r"no file .*leads\.csv\. Ask the sales team"):
+    with pytest.raises(UserError, match=r"no file .*leads\.csv.*\. Ask the sales team"):
         read_lead_table(make_crm(), tmp_path)
+
+
+def test_an_absent_file_of_a_relative_root_says_the_folder_and_how_to_name_another(
+    make_crm, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as error:
+        read_lead_table(make_crm(), ".")
+    assert f"there is no file {tmp_path / 'leads.csv'}; say where" in str(error.value)
+    assert "--root (of fit: --data.root) or $LEADRANK_DATA" in str(error.value)
+
+
+def test_an_absent_file_that_was_named_whole_has_no_need_of_a_root(make_crm, tmp_path):
+    file = tmp_path / "new.csv"
+    with pytest.raises(UserError) as error:
+        read_lead_table(make_crm(source={"tables": {"leads": str(file)}}), tmp_path)
+    assert f"there is no file {file}." in str(error.value)
 
 
 def test_all_missing_columns_are_named_with_the_nearest(read):
@@ -34,6 +55,14 @@ def test_all_missing_columns_are_named_with_the_nearest(read):
         read("id,at,Visit,when\n1,2024-01-01,3,\n")
     assert "fields.numeric: no column 'visits'; did you mean 'Visit'?" in str(error.value)
     assert "stages.1: no column 'won'" in str(error.value)
+    assert "missing from leads (leads.csv):" in str(error.value)
+
+
+def test_a_column_that_several_keys_name_is_missed_for_each(read):
+    with pytest.raises(UserError) as error:
+        read("at,visits,won\n2024-01-01,3,\n", group={"columns": ["id"]})
+    assert "lead_id: no column 'id'" in str(error.value)
+    assert "group.columns: no column 'id'" in str(error.value)
 
 
 def test_bytes_that_are_not_utf8_are_located_in_csv(make_crm, tmp_path):
@@ -49,6 +78,17 @@ def test_bytes_that_are_not_utf8_are_located_in_jsonl(make_crm, tmp_path):
     crm = make_crm(source={"tables": {"leads": "leads.jsonl"}})
     with pytest.raises(UserError, match=r"leads\.jsonl: not UTF-8 at line 2, byte 23"):
         read_lead_table(crm, tmp_path)
+
+
+def test_a_table_in_latin_1_is_told_of_the_query_that_reads_it(make_crm, tmp_path):
+    (tmp_path / "leads.csv").write_bytes(CSV.replace("007", "Döbling").encode("latin-1"))
+    with pytest.raises(UserError) as error:
+        read_lead_table(make_crm(), tmp_path)
+    [query] = re.findall(r"source\.query: (read_csv\(.*\))\.$", str(error.value))
+    # Named from the data root, which is not the folder that this runs in.
+    assert query == "read_csv('leads.csv', encoding='latin-1', all_varchar=true)"
+    rows = read_lead_table(make_crm(source={"query": f"from {query}"}), tmp_path).rows
+    assert rows["lead_id"].to_list() == ["Döbling", "008"]
 
 
 def test_jsonl_times_keep_their_zone(make_crm, tmp_path):
@@ -100,9 +140,67 @@ def test_a_wrong_query_shows_what_duckdb_said(make_crm, tmp_path):
         read_lead_table(make_crm(source=source), tmp_path)
 
 
-def test_an_empty_source_is_an_error(read):
-    with pytest.raises(UserError, match="the source has no rows"):
-        read("id,at,visits,won\n")
+def joined(make_crm, tmp_path, leads: str, deals: str, query: str = "from leads") -> LeadTable:
+    (tmp_path / "leads.csv").write_text(leads)
+    (tmp_path / "deals.csv").write_text(deals)
+    tables = {"leads": "leads.csv", "deals": "deals.csv"}
+    return read_lead_table(make_crm(source={"tables": tables, "query": query}), tmp_path)
+
+
+def test_a_column_that_the_query_misses_is_said_with_the_files_that_it_read(make_crm, tmp_path):
+    # DuckDB takes it for the alias, and says that it comes too early.
+    query = "select * exclude (visit), replace(visits, '.', '') as visits from leads"
+    with pytest.raises(UserError) as error:
+        joined(make_crm, tmp_path, "id,at,won,visit\n1,2024-01-01,,3\n", "id\n1\n", query)
+    said = str(error.value)
+    assert f"leads ({tmp_path / 'leads.csv'}), deals ({tmp_path / 'deals.csv'})" in said
+    assert "none has a column 'visits'; did you mean 'visit'?" in said
+
+
+def test_a_column_that_a_table_has_is_not_said_to_be_in_none(make_crm, tmp_path):
+    with pytest.raises(UserError) as error:
+        joined(make_crm, tmp_path, CSV, "id,paid\n1,2\n", "select *, paid from leads")
+    assert "deals.csv" in str(error.value)
+    assert "none has" not in str(error.value)
+
+
+def test_columns_missing_from_the_result_of_a_query_are_said_with_its_files(make_crm, tmp_path):
+    with pytest.raises(UserError) as error:
+        joined(make_crm, tmp_path, "id,at,won\n1,2024-01-01,\n", "id\n1\n")
+    said = str(error.value)
+    assert "the result of source.query over leads (leads.csv), deals (deals.csv)" in said
+    assert "fields.numeric: no column 'visits'" in said
+
+
+def test_a_source_without_rows_names_the_table_that_has_none(make_crm, tmp_path):
+    with pytest.raises(UserError, match=r"no rows; there are none in leads \(leads\.csv\)\."):
+        joined(make_crm, tmp_path, "id,at,visits,won\n", "id\n1\n")
+
+
+def test_a_query_that_drops_every_row_is_to_be_looked_at(make_crm, tmp_path):
+    with pytest.raises(UserError, match=r"no rows; look at source\.query"):
+        joined(make_crm, tmp_path, CSV, "id\n1\n", "from leads where id = 'none'")
+
+
+def test_a_file_of_no_bytes_is_named(make_crm, tmp_path):
+    with pytest.raises(UserError, match=r"leads\.csv: the file is empty"):
+        joined(make_crm, tmp_path, "", "id\n1\n")
+
+
+def test_bytes_that_are_not_utf8_are_located_beyond_the_lines_that_duckdb_samples(
+    make_crm, tmp_path
+):
+    lines = b"id,at,visits,won\n" + b"1,2024-01-01,3,\n" * 30_000
+    (tmp_path / "leads.csv").write_bytes(lines + b"caf\xe9,2024-01-01,3,\n")
+    with pytest.raises(UserError, match=r"leads\.csv: not UTF-8 at line 30002, byte 480020"):
+        read_lead_table(make_crm(), tmp_path)
+
+
+def test_the_options_that_duckdb_lists_are_left_out(make_crm, tmp_path):
+    lines = "id,at,visits,won\n" + "1,2024-01-01,3,\n" * 30_000
+    with pytest.raises(UserError, match="Expected Number of Columns: 4 Found: 5") as error:
+        joined(make_crm, tmp_path, lines + "1,2,3,4,5,6\n", "id\n1\n")
+    assert "Possible fixes" not in str(error.value)
 
 
 def test_an_unknown_suffix_names_the_known_ones(make_crm, tmp_path):

@@ -85,6 +85,14 @@ def test_the_only_table_needs_no_name(make_crm, tmp_path):
     assert read(crm, [tmp_path / "new.csv"], tmp_path)[0].height == 2
 
 
+def test_a_query_without_tables_has_none_to_replace(make_crm, tmp_path):
+    crm = make_crm(
+        tables={}, query=QUERY.replace("leads left", "read_csv('leads.csv') leads left")
+    )
+    with pytest.raises(UserError, match=r"crm\.yaml: source\.tables is empty"):
+        with_tables(crm, ["new.csv"], tmp_path)
+
+
 def test_one_of_several_tables_needs_one(make_crm, tmp_path):
     with pytest.raises(UserError, match=r"say which one this is: --data leads=new\.csv"):
         with_tables(make_crm(), ["new.csv"], tmp_path)

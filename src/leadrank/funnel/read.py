@@ -4,9 +4,7 @@ CSV columns are all read as text: a type guessed by DuckDB would turn the lead i
 A query runs on one thread, so that joins and groups give the same row order on every machine.
 """
 
-import codecs
-import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +16,7 @@ from leadrank.errors import UserError
 from leadrank.funnel.crm_columns import row_columns, training_columns
 from leadrank.funnel.crm_keys import CrmFile
 from leadrank.funnel.nearest import nearest
+from leadrank.funnel.source_errors import explained
 
 # Texts of several MB must fit a line; the format "never" matches nothing, so that JSON times
 # stay text and are read by `times` with the CRM file's zone.
@@ -28,6 +27,7 @@ READERS = {
     "maximum_object_size=64000000)",
     ".parquet": "read_parquet({path})",
 }
+ROOT = "; say where the files lie with --root (of fit: --data.root) or $LEADRANK_DATA"
 SUFFIXES = {".tsv": ".csv", ".jsonl": ".json", ".ndjson": ".json"}
 
 
@@ -37,20 +37,27 @@ def to_frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     The relation goes in as a plain object with an Arrow stream: polars caches the type of what
     it is given, and DuckDB 2.0 prints "leaked instance" lines at exit for its own kept alive.
     """
-    return pl.DataFrame(SimpleNamespace(__arrow_c_stream__=relation.__arrow_c_stream__))
+    try:
+        return pl.DataFrame(SimpleNamespace(__arrow_c_stream__=relation.__arrow_c_stream__))
+    except pl.exceptions.ComputeError as error:
+        # What DuckDB finds late in a file reaches polars through the stream, and is its own.
+        raise duckdb.Error(str(error).removeprefix("got external error: ")) from None
 
 
 @contextmanager
 def open_source(crm: CrmFile, root: str | Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection with a view per source table; UserError for what is absent."""
-    files = {name: _located(crm, root, path) for name, path in crm.source.tables.items()}
-    with duckdb.connect() as connection, _explained(crm, list(files.values())):
+    files = {name: _table_file(crm, root, path) for name, path in crm.source.tables.items()}
+    databases = {name: _located(crm, root, path) for name, path in crm.source.attach.items()}
+    with duckdb.connect() as connection, explained(crm, files | databases, connection):
         connection.execute("SET autoinstall_known_extensions=false")
+        # So that `read_csv('FILE')` in the query finds it as source.tables would.
+        connection.execute(f"SET file_search_path={_literal(str(Path(root).absolute()))}")
         connection.execute(f"SET TimeZone={_literal(crm.timezone)}")
         if crm.source.query:
             connection.execute("SET threads=1")
-        for name, file in crm.source.attach.items():
-            database = _literal(str(_located(crm, root, file)))
+        for name, path in databases.items():
+            database = _literal(str(path))
             connection.execute(f"ATTACH {database} AS {_quoted(name)} (READ_ONLY)")
         for name, path in files.items():
             connection.execute(f"CREATE VIEW {_quoted(name)} AS SELECT * FROM {scan(path)}")
@@ -67,10 +74,10 @@ def read_rows(
     """
     relation = source.sql(crm.source.query or f"FROM {_quoted(_only_table(crm))}")
     needed = row_columns(crm) + (training_columns(crm) if labelled else [])
-    _require(crm, needed, relation.columns, "source")
+    _require(crm, needed, relation.columns, _origin(crm))
     rows = to_frame(relation.project(", ".join(_quoted(c) for c in dict(needed))))
     if rows.is_empty():
-        raise UserError(f"{crm.path}: the source has no rows; look at source.query.")
+        raise UserError(f"{crm.path}: the source has no rows; {_why_no_rows(crm, source)}.")
     nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
     if nested:
         raise UserError(
@@ -89,7 +96,7 @@ def read_events(crm: CrmFile, source: duckdb.DuckDBPyConnection) -> pl.DataFrame
     keys = {"lead_id": events.lead_id, "at": events.at, "text": events.text}
     keys |= {"author": events.author} if events.author else {}
     needed = [(column, f"text.events.{key}") for key, column in keys.items()]
-    _require(crm, needed, relation.columns, f"table {events.table!r}")
+    _require(crm, needed, relation.columns, _named(crm, [name]))
     return to_frame(relation.project(", ".join(_quoted(c) for c in dict(needed))))
 
 
@@ -114,55 +121,54 @@ def _only_table(crm: CrmFile) -> str:
     return next(t for t in crm.source.tables if not events or t != events.table)
 
 
+def _origin(crm: CrmFile) -> str:
+    if not crm.source.query:
+        return _named(crm, [_only_table(crm)])
+    return (
+        f"the result of source.query over {_named(crm, crm.source.tables | crm.source.attach)}"
+    )
+
+
+def _named(crm: CrmFile, tables: Iterable[str]) -> str:
+    """The tables with their files, `leads (leads.csv)`; a table of a database has none."""
+    files = crm.source.tables | crm.source.attach
+    return ", ".join(f"{name} ({files[name]})" if name in files else name for name in tables)
+
+
+def _why_no_rows(crm: CrmFile, source: duckdb.DuckDBPyConnection) -> str:
+    empty = [
+        table
+        for table in crm.source.tables
+        if source.sql(f"FROM {_quoted(table)} LIMIT 1").fetchone() is None
+    ]
+    return f"there are none in {_named(crm, empty)}" if empty else "look at source.query"
+
+
+def _table_file(crm: CrmFile, root: str | Path, path: str) -> Path:
+    file = _located(crm, root, path)
+    if file.is_file() and file.stat().st_size == 0:
+        raise UserError(f"{file}: the file is empty, without even the names of columns.")
+    return file
+
+
 def _located(crm: CrmFile, root: str | Path, path: str) -> Path:
     get = f" {crm.source.get}" if crm.source.get else ""
-    if not Path(root).is_dir():
-        raise UserError(f"{crm.path}: the data root {root} is no folder.{get}")
+    folder = Path(root).absolute()
+    remedy = "" if Path(path).is_absolute() else ROOT
+    if not folder.is_dir():
+        raise UserError(f"{crm.path}: the data root {folder} is no folder{ROOT}.{get}")
     if not is_there(root, path):
-        raise UserError(f"{crm.path}: there is no file {Path(root) / path}.{get}")
+        raise UserError(f"{crm.path}: there is no file {folder / path}{remedy}.{get}")
     return Path(root) / path
 
 
 def _require(
     crm: CrmFile, needed: list[tuple[str, str]], present: list[str], where: str
 ) -> None:
-    absent = {column: key for column, key in needed if column not in present}
-    lines = [f"{key}: no column {c!r}{nearest(c, present)}" for c, key in absent.items()]
+    absent = [(column, key) for column, key in dict.fromkeys(needed) if column not in present]
+    lines = [f"{key}: no column {c!r}{nearest(c, present)}" for c, key in absent]
     if lines:
-        raise UserError("\n  ".join([f"{crm.path}: columns missing from the {where}:", *lines]))
-
-
-@contextmanager
-def _explained(crm: CrmFile, files: list[Path]) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        for path in files:
-            if path.is_file() and (place := _first_bad_byte(path)):
-                raise UserError(f"{path}: not UTF-8 at {place}; save it as UTF-8.") from None
-        said = str(error).split("\n\n")[0].strip()
-        raise UserError(f"{crm.path}: DuckDB cannot read the source: {said}") from None
-
-
-def _first_bad_byte(path: Path) -> str | None:
-    """`line 3, byte 21` of the first byte that is not UTF-8; sought only after a failure."""
-    if path.suffix == ".parquet":
-        return None
-    decoder, line, start = codecs.getincrementaldecoder("utf-8")(), 1, 0
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        at_end = False
-        while not at_end:
-            chunk = file.read(1 << 22)
-            pending, at_end = decoder.getstate()[0], not chunk
-            try:
-                decoder.decode(chunk, final=at_end)
-            except UnicodeDecodeError as error:
-                good = (pending + chunk)[: error.start]
-                return (
-                    f"line {line + good.count(10)}, byte {start - len(pending) + error.start}"
-                )
-            line, start = line + chunk.count(10), start + len(chunk)
-    return None
+        raise UserError("\n  ".join([f"{crm.path}: columns missing from {where}:", *lines]))
 
 
 def _quoted(name: str) -> str:

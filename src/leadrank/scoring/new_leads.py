@@ -49,6 +49,11 @@ def with_tables(crm: CrmFile, given: list[str], root: Path) -> tuple[CrmFile, li
     Raises UserError for an unknown name, one given twice, or a file that is nowhere.
     """
     sources = crm.source.tables | crm.source.attach
+    if not sources:
+        raise UserError(
+            f"{crm.path}: source.tables is empty, so --data cannot put a file in the place of "
+            "one; name the table there and train again"
+        )
     words = [_name_and_file(word, crm) for word in given]
     files = dict(words)
     left = {name: file for name, file in sources.items() if name not in files}
