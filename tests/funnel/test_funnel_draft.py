@@ -36,6 +36,16 @@ def test_a_confirmed_draft_reads_its_table(drafted):
     assert crm.forbidden == ("converted", "closed_at")
 
 
+def test_each_placeholder_of_a_draft_is_named_as_one(tmp_path):
+    (tmp_path / "leads.csv").write_text("visits,channel\n1,web\n1,shop\n2,web\n3,web\n")
+    path = tmp_path / "crm.yaml"
+    path.write_text(draft_crm_file(tmp_path / "leads.csv").replace("false", "true", 1))
+    with pytest.raises(UserError, match="3 problems") as error:
+        load_crm_file(path)
+    for key in ("lead_id", "snapshot.column", "stages.1"):
+        assert f"{key}: CHANGE_ME is a placeholder of the draft" in str(error.value)
+
+
 def test_every_guessed_line_is_marked(drafted):
     guessed = ("lead_id:", "snapshot:", "timezone:", "extract:", "- {column:", "- {name: order")
     for line in drafted.read_text().splitlines():

@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from typing import TypeVar
 
-from leadrank.funnel.crm_columns import RESERVED, model_inputs, outcome_columns, outcome_rules
+from leadrank.funnel.crm_columns import (
+    PLACEHOLDER,
+    RESERVED,
+    model_inputs,
+    outcome_columns,
+    outcome_rules,
+    row_columns,
+    training_columns,
+)
 from leadrank.funnel.crm_keys import CrmFile
 from leadrank.funnel.nearest import nearest
 
@@ -13,8 +21,14 @@ T = TypeVar("T", bound=Hashable)
 
 def problems(crm: CrmFile) -> list[str]:
     """All problems between keys, `dotted.key: what is wrong and what to do`."""
-    checks = (_source, _stages, _values, _time, _order, _leakage, _names, _split)
+    checks = (_placeholders, _source, _stages, _values, _time, _order, _leakage, _names, _split)
     return [problem for check in checks for problem in check(crm)]
+
+
+def _placeholders(crm: CrmFile) -> Iterator[str]:
+    for column, key in dict.fromkeys(row_columns(crm) + training_columns(crm)):
+        if column == PLACEHOLDER:
+            yield f"{key}: {column} is a placeholder of the draft; put the column's name there"
 
 
 def _twice(values: Iterable[T]) -> list[T]:

@@ -7,6 +7,9 @@ RESERVED = (
     "followed_days", "order_days", "weight", "part", "text",
 )  # fmt: skip
 
+#: What a draft puts where it could not guess the column.
+PLACEHOLDER = "CHANGE_ME"
+
 
 def model_inputs(crm: CrmFile) -> list[tuple[str, str]]:
     """(column, dotted key) of everything a model may read of a row."""

@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from leadrank.errors import UserError
-from leadrank.funnel.crm_columns import RESERVED
+from leadrank.funnel.crm_columns import PLACEHOLDER, RESERVED
 from leadrank.funnel.read import scan, to_frame
 from leadrank.funnel.source_errors import first_bad_byte, said
 from leadrank.funnel.times import LATEST_UNIX_SECOND, utc_time
@@ -27,7 +27,6 @@ UNIX_SECONDS = (946_684_800, LATEST_UNIX_SECOND)  # from the year 2000
 POSITIVE = ("1", "1.0", "true", "True", "yes", "Yes", "Y", "won", "converted")
 MOST_CATEGORIES = 50
 FEWEST_WORDS_OF_TEXT = 4
-UNKNOWN = "CHANGE_ME"
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,8 @@ def _q(text: str) -> str:
 
 
 def _head(path: Path, key: _Look | None, time: _Look | None) -> list[str]:
-    lead_id = _q(key.name if key else UNKNOWN)
-    snapshot = _q(time.name if time else UNKNOWN)
+    lead_id = _q(key.name if key else PLACEHOLDER)
+    snapshot = _q(time.name if time else PLACEHOLDER)
     kind = "unix" if time and time.unix else "time"
     return [
         f"# Drafted from {path.name} by `leadrank init`. Check every line marked GUESS, then",
@@ -124,7 +123,7 @@ def _head(path: Path, key: _Look | None, time: _Look | None) -> list[str]:
 
 
 def _stages(label: _Look | None) -> list[str]:
-    column = label.name if label else UNKNOWN
+    column = label.name if label else PLACEHOLDER
     positive = (label and _yes(label)) or "1"
     return [
         "stages:  # shallow first; add what lies between, e.g. a call or a test drive",
