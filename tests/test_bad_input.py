@@ -113,6 +113,15 @@ def test_an_unknown_experiment_offers_the_nearest(small_crm, refused):
     assert "hpro" in said
 
 
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_needs_no_project_folder(command_line, tmp_path, monkeypatch, capsys, flag):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        command_line("fit", flag)
+    assert end.value.code == 0
+    assert "--model.preference.scheme" in capsys.readouterr().out
+
+
 def test_an_experiment_that_is_not_utf8_says_where(small_crm, refused, tmp_path):
     file = experiment(tmp_path, b"patience: 2  # f\xfcr immer")
     said = refused(*fit_words(small_crm, experiment=file))

@@ -51,7 +51,10 @@ def run_fit(words: list[str]) -> int:
     smoke = SMOKE if "--smoke" in words else ()
     given = [word for word in words if word != "--smoke"]
     experiment = _experiment(given)
-    cli = _parse(["--config", str(_base(experiment)), *given, *smoke], experiment.stem)
+    base = _base(experiment)
+    # Only `--help` gets here without a base: its defaults are those of the code then.
+    files = ["--config", str(base)] if base.is_file() else []
+    cli = _parse([*files, *given, *smoke], experiment.stem)
     _check_checkpoint(cli.config.ckpt_path)
     folder = fit(
         cli.trainer,
@@ -158,7 +161,7 @@ def _experiment(words: list[str]) -> Path:
     files = [words[i + 1] for i, w in enumerate(words[:-1]) if w in ("--config", "-c")]
     files += [w.partition("=")[2] for w in words if w.startswith("--config=")]
     if not files:
-        if "--help" in words:
+        if "--help" in words or "-h" in words:
             return Path("experiments") / "help.yaml"
         raise UserError(f"fit: no --config; say {USAGE}")
     experiment = Path(files[-1])
