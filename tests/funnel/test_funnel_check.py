@@ -61,7 +61,8 @@ def test_unlabelled_rows_are_described_without_parts(read):
     assert "a typo?" not in text
 
 
-def test_declared_soft_signals_are_said_to_be_in_no_pair(read):
+def test_declared_soft_signals_are_shown_with_the_one_that_makes_pairs(read):
     text = described(read, soft_signals=[{"column": "visits"}])
-    assert "soft signals, kept but in no pair yet: visits" in text
+    assert "soft signals: visits" in text
+    assert "scheme `paper` make pairs of the first, visits" in text
     assert "soft signals" not in described(read)

@@ -48,6 +48,14 @@ def test_events_are_joined_as_of_each_snapshot_newest_first(make_crm, tmp_path):
     assert table.rows["text"][1].struct.field("name").to_list() == ["Bob", "Ann"]
 
 
+def test_notes_of_leads_in_quarantine_are_told_from_those_of_unknown_leads(make_crm, tmp_path):
+    calls = "".join(f"{lead},2024-01-01,Ann,hello\n" for lead in ("a", "b", "b", "z", ""))
+    table = with_calls(make_crm, tmp_path, "a,2024-01-05,1,\nb,soon,1,\n", calls)
+    assert table.rows["lead_id"].to_list() == ["a"]
+    # Both of b, whose only row is unreadable; z is no lead, and one call names none.
+    assert (table.report.notes.quarantined, table.report.notes.orphan) == (2, 2)
+
+
 def test_an_event_at_an_unreadable_time_is_quarantined(make_crm, tmp_path):
     table = with_calls(make_crm, tmp_path, "a,2024-01-05,1,\n", "a,yesterday,Ann,hello\n")
     assert table.report.quarantine.row(0)[:4] == (0, "a", "calls.at", "yesterday")

@@ -119,8 +119,13 @@ def _fields(table: LeadTable) -> list[str]:
 
 
 def _soft_signals(table: LeadTable) -> list[str]:
-    columns = ", ".join(signal.column for signal in table.crm.soft_signals)
-    return [f"soft signals, kept but in no pair yet: {columns}"] if columns else []
+    columns = [signal.column for signal in table.crm.soft_signals]
+    if not columns:
+        return []
+    return [
+        f"soft signals: {', '.join(columns)}",
+        f"  the tiers of scheme `paper` make pairs of the first, {columns[0]}",
+    ]
 
 
 def _text(table: LeadTable) -> list[str]:
@@ -140,6 +145,7 @@ def _text(table: LeadTable) -> list[str]:
                 ("rows without text", int((table.rows["text"].list.len() == 0).sum())),
                 ("notes later than the snapshot, dropped", notes.late),
                 ("notes without a time, dropped", notes.undated),
+                ("notes of leads in quarantine, dropped", notes.quarantined),
                 ("notes of unknown leads, dropped", notes.orphan),
             ]
         ),

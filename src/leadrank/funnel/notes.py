@@ -17,10 +17,11 @@ NOTE = pl.Struct({"at": UTC_TIME, "name": pl.String, "text": pl.String})
 
 @dataclass(frozen=True)
 class NoteCounts:
-    """Notes left out: (row, note) pairs later than the snapshot, undated, of unknown leads."""
+    """Notes left out: (row, note) pairs late or undated, and notes of leads without a row."""
 
     late: int = 0
     undated: int = 0
+    quarantined: int = 0
     orphan: int = 0
 
 
@@ -34,18 +35,21 @@ def text_column(
     key = rows.select("row_id", "lead_id", "snapshot")
     texts = raw[rows["row_id"]] if rows.height < raw.height else raw
     notes = [_column_notes(rows, texts, c, i) for i, c in enumerate(crm.text.columns)]
-    orphan = 0
+    quarantined = orphan = 0
     if events is not None:
         joined = events.join(key.select("row_id", "lead_id", "snapshot"), on="lead_id")
         notes.append(
             joined.select("row_id", "snapshot", "at", "name", "text", "order", "dated")
         )
-        orphan = events.join(key, on="lead_id", how="anti").height
+        of_no_row = events.join(key, on="lead_id", how="anti")
+        leads = raw[crm.lead_id].cast(pl.String).implode()
+        quarantined = of_no_row.filter(pl.col("lead_id").is_in(leads)).height
+        orphan = of_no_row.height - quarantined
     if not notes:
         return pl.repeat([], rows.height, dtype=pl.List(NOTE), eager=True), NoteCounts()
     listed = pl.concat(notes)
     kept, late, undated = _as_of(listed, crm)
-    return _per_row(key, kept), NoteCounts(late, undated, orphan)
+    return _per_row(key, kept), NoteCounts(late, undated, quarantined, orphan)
 
 
 def parsed_events(raw: pl.DataFrame, crm: CrmFile) -> pl.DataFrame:
