@@ -112,6 +112,25 @@ def test_the_paired_table_says_better_worse_and_cannot_tell():
     assert "Of 6 such tests" in section
 
 
+def test_nine_leads_that_ordered_tell_nothing():
+    label = np.arange(N) < 9
+    scores = {"reference": noisy(0.0, 7), "seer": np.float32(9 * label)}
+    measured = [measure(result(n, s, label=label), draws=50) for n, s in scores.items()]
+    assert measured[1].figures["auc"] == 1
+    assert np.isnan(measured[1].interval("auc")).all()
+    for pair in (pairs := paired(measured, measured[0])):
+        assert pair.difference > 0
+        assert np.isnan([pair.low, pair.high, pair.seen, pair.p]).all()
+        assert pair.delong is None
+    page = markdown(
+        measured, pairs, head=["# T"], against="reference", not_applicable={}, left_out={},
+        failed={}, not_averaged=[],
+    )  # fmt: skip
+    assert "cannot tell: under 10 leads ordered" in page
+    assert "Of 0 such tests" in page
+    assert "nan" not in page
+
+
 def test_right_probabilities_have_an_error_by_chance_and_an_interval_around_it():
     """Labels drawn as sigmoid(score) says; the percentiles of the draws lie above the error."""
     chance = np.random.default_rng(3)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from leadrank.evaluation import paired_differences, summary, verdict, write_report
+from leadrank.evaluation.figures import systems
 from leadrank.evaluation.verdict import standing
 
 NASTY = '<script>alert("x")</script>'
@@ -20,6 +21,7 @@ BLOCK = {
 }  # fmt: skip
 BETTER = {"auc": [0.1, 0.05, 0.2], "average_precision": [0.05, 0.01, 0.09]}
 UNCLEAR = {"auc": [0.1, 0.05, 0.2], "average_precision": [0.05, -0.01, 0.09]}
+FEW = {metric: [0.4, None, None] for metric in ("auc", "average_precision")}
 WORSE = {"auc": [0.1, 0.05, 0.2], "average_precision": [-0.05, -0.09, -0.01]}
 
 
@@ -172,6 +174,11 @@ def test_rival_scores_of_another_length_are_refused(tmp_path: Path) -> None:
         (UNCLEAR, "Cannot tell whether the fine-tuned model"),
         (WORSE, "The fine-tuned model ranks these leads worse"),
         ({"average_precision": [float("nan")] * 3}, "Cannot tell"),
+        (
+            FEW,
+            "Cannot tell whether the fine-tuned model ranks these leads better than LightGBM: "
+            "fewer than 10 test leads ordered",
+        ),
     ],
 )
 def test_the_headline_claims_what_the_interval_allows(paired: dict, said: str) -> None:
@@ -192,6 +199,21 @@ def test_a_better_score_has_a_positive_difference() -> None:
     paired = paired_differences(predictions(), {"lightgbm": np.zeros(200)})
     gap, low, _ = paired["lightgbm"]["average_precision"]
     assert gap > low > 0
+
+
+def test_without_an_interval_the_difference_stands_alone(tmp_path: Path) -> None:
+    printed = summary(metrics(), "rank", run="r", paired={"lightgbm": FEW})
+    assert "(difference +0.400); AUC" in " ".join(printed.split())
+    page = report(tmp_path, paired={"lightgbm": FEW, "probe": FEW})
+    assert "<td>+0.400</td>" in page
+
+
+def test_few_hits_have_no_interval() -> None:
+    block = {**BLOCK, "few_hits": ["precision@5%"]}
+    intervals = {"precision@5%": [0.0, 0.0], "auc": [0.7, 0.8]}
+    leadrank = systems(metrics(test=block, test_ci=intervals))[0]
+    assert leadrank.interval("precision@5%") == ""
+    assert leadrank.interval("auc") == "0.700 to 0.800"
 
 
 def test_the_summary_fits_a_terminal() -> None:

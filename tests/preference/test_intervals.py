@@ -52,7 +52,7 @@ def test_a_lead_is_drawn_with_all_its_rows_and_each_draw_has_as_many_leads():
 
 
 def test_rows_repeated_within_leads_make_no_interval_narrower():
-    table = random_table(0, rows=60)
+    table = random_table(0, rows=160)
     twice = {key: value.repeat_interleave(2, dim=0) for key, value in table.items()}
     once, again = intervals_of(table, draws=100), intervals_of(twice, draws=100)
     for name in ("auc", "average_precision", "pair_accuracy"):
@@ -85,11 +85,26 @@ def test_the_interval_covers_the_true_auc_as_often_as_it_says():
 
 
 def test_undefined_draws_are_left_out_and_never_defined_is_nan():
-    score, one, lead = torch.randn(4).double(), torch.ones(4).double(), torch.arange(4)
-    found = bootstrap_intervals(score, one * 0, one, lead, draws=20)
-    assert all(math.isnan(x) for x in found["auc"])
-    some = bootstrap_intervals(score, torch.tensor([1.0, 0, 0, 0]), one, lead, draws=50)
-    assert not any(math.isnan(x) for x in some["auc"])
+    """Where one lead alone went further, a draw without it has no pair of stages."""
+    score, label = normal_scores(0, rows=60, shift=1.0)
+    one, lead = torch.ones_like(score), torch.arange(60)
+    for stage, known in ((lead == 0, True), (lead < 0, False)):
+        stages = {"stage": stage.long(), "stage_known": one.bool()}
+        found = bootstrap_intervals(score, label, one, lead, draws=20, **stages)
+        assert all(math.isnan(x) != known for x in found["pair_accuracy"])
+
+
+@pytest.mark.parametrize(("orders", "known"), [(9, False), (10, True), (50, True), (51, False)])
+def test_nine_leads_of_an_outcome_give_no_interval(orders, known):
+    """Each lead has two rows: eighteen rows of nine leads are still nine."""
+    lead = torch.arange(60).repeat_interleave(2)
+    label, score = (lead < orders).double(), torch.randn(120).double()
+    one = torch.ones_like(score)
+    low, high = bootstrap_intervals(score, label, one, lead, draws=20)["auc"]
+    gap = paired_difference(score, -score, label, one, lead, draws=20)["auc"]
+    assert not math.isnan(gap.difference)
+    for bound in (low, high, gap.low, gap.high):
+        assert math.isnan(bound) != known
 
 
 def test_no_rows_is_a_clear_error():

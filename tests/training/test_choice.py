@@ -48,12 +48,19 @@ def test_of_equals_one_in_forty_passes():
 
 
 def test_repeated_rows_of_a_lead_are_no_more_evidence():
-    """One order in four is ranked better, by the same eight leads, seen once or fifty times."""
+    """One order in four is ranked better, of 400 leads or of 24 that are seen again and again."""
     label, start = np.tile([1, 1, 1, 1, 0, 0, 0, 0], 50), np.tile([5, 5, 5, 1, 2, 2, 2, 2], 50)
     trained = np.tile([5, 5, 5, 5, 2, 2, 2, 2], 50)
-    each, few = np.arange(400), np.tile(np.arange(8), 50)
+    each, few = np.arange(400), np.arange(400) % 24
     assert earns_its_keep(validation(label, each), trained, start)
     assert not earns_its_keep(validation(label, few), trained, start)
+
+
+@pytest.mark.parametrize(("orders", "kept"), [(9, False), (10, True)])
+def test_fewer_than_ten_orders_keep_nothing(orders, kept):
+    label = np.arange(300) < orders
+    noise = np.random.default_rng(0).normal(size=300)
+    assert earns_its_keep(validation(label), noise + 9 * label, noise) == kept
 
 
 def test_a_run_keeps_what_was_trained_only_where_that_is_clear():

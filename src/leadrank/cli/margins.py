@@ -17,6 +17,7 @@ from leadrank.lab.cells import RATES, SHARES, run_cells
 from leadrank.lab.measure import Test, measure
 from leadrank.lab.report import page, write_lab
 from leadrank.lab.trials import REFERENCE, Trial, trials_of
+from leadrank.preference.intervals import FEWEST, too_few
 from leadrank.training.root import filed_as, named_crm
 
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS = 64, 64, 2
@@ -32,7 +33,13 @@ def run_margins(chosen: Namespace, words: list[str]) -> int:
         flags += [f"--model.encoder.layers={SMOKE_LAYERS}"]
     base = read_experiment(experiment_files(chosen.experiments, chosen.exp), flags)
     encoder = replace(base.ranker.encoder_settings, adapt="none", adapt_from=0)
-    study, test = open_study(base.data, encoder, experiments=chosen.experiments)
+    study, rows = open_study(base.data, encoder, experiments=chosen.experiments)
+    test = _test(rows)
+    if not chosen.smoke and too_few(test.label, test.lead):
+        raise UserError(
+            f"{crm}: fewer than {FEWEST} leads of the test part ordered, or did not; no "
+            "difference between trials could be told. Give the test part more days"
+        )
     trials = _trials(trials_of(study.data.funnel), chosen.trials)
     out = chosen.out or Path("benchmarks/margins", filed_as(crm) + "-smoke" * chosen.smoke)
     cells = run_cells(
@@ -44,7 +51,7 @@ def run_margins(chosen: Namespace, words: list[str]) -> int:
         rates=RATES[:1] if chosen.smoke else RATES,
         epochs=1 if chosen.smoke else 20,
     )
-    gaps = measure(cells, _test(test), draws=50 if chosen.smoke else 400)
+    gaps = measure(cells, test, draws=50 if chosen.smoke else 400)
     command = shlex.join(["leadrank", "margins", *words])
     text = page(gaps, trials, title=study.table.crm.name, command=command)
     write_lab(out, text, gaps, trials)

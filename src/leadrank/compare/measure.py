@@ -6,6 +6,7 @@ the intervals are of that mean on other leads, not of one more seed; `seed_sd` s
 seed strays.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from leadrank.compare.results import Result
 from leadrank.preference import ranking_metrics
 from leadrank.preference.auc_by_lists import auc_by_lists
 from leadrank.preference.delong import delong
-from leadrank.preference.intervals import lead_draws
+from leadrank.preference.intervals import lead_draws, too_few
 from leadrank.preference.list_precision import list_precision
 from leadrank.preference.metrics import ranking_figures
 from leadrank.preference.probability_metrics import chance_ece
@@ -168,10 +169,13 @@ def paired(measured: list[Measured], against: Measured, *, exact: bool = True) -
 
 def _pair(one: Measured, against: Measured, figure: str, exact: bool) -> Paired:
     gaps = one.draws[figure] - against.draws[figure]
-    gap, error = one.figures[figure] - against.figures[figure], float(np.nanstd(gaps, ddof=1))
+    gap = one.figures[figure] - against.figures[figure]
     low, high = _percentiles(gaps)
-    p = float(2 * norm.sf(abs(gap) / error)) if error > 0 else float(gap == 0)
-    test = _delong(one.result, against.result) if exact and figure == "auc" else None
+    few = math.isnan(low)
+    error = math.nan if few else float(np.nanstd(gaps, ddof=1))
+    p = float(2 * norm.sf(abs(gap) / error)) if few or error > 0 else float(gap == 0)
+    exact = exact and figure == "auc" and not few
+    test = _delong(one.result, against.result) if exact else None
     sampled = one.sampled or against.sampled
     p = float("nan") if sampled and figure == PRIMARY[0] else p
     return Paired(
@@ -262,19 +266,25 @@ def _ranks(column: pl.Series) -> pl.Series:
 def _drawn(
     columns: dict[str, Any], lead: Tensor, draws: int, seed: int, leads: int | None
 ) -> dict[str, Floats]:
-    """{figure: [draws]} of `_point`'s figures, as `bootstrap_intervals` draws them."""
+    """{figure: [draws]} of `_point`'s figures, as `bootstrap_intervals` draws them.
+
+    NaN where `too_few` leads ordered.
+    """
     # Rows sorted by score make each later look-up by rank run through memory in order.
     order = columns["score"].argsort(descending=True, stable=True)
     sorted_: dict[str, Any] = {
         name: None if column is None else column[order] for name, column in columns.items()
     }
     weight: Tensor = sorted_.pop("weight")
+    few = too_few(columns["label"], lead)
     found = [
         ranking_figures(weight=times * weight, **sorted_)
         # Not the first calls of a list: a draw of leads breaks the list that they are of.
         | list_figures(weight=times * weight, **sorted_, capacity=None)
-        for times in lead_draws(lead[order], draws=draws, seed=seed, leads=leads)
+        for times in lead_draws(lead[order], draws=1 if few else draws, seed=seed, leads=leads)
     ]
+    if few:
+        return {name: np.full(draws, np.nan) for name in found[0]}
     return {name: torch.cat([one[name] for one in found]).numpy() for name in found[0]}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from leadrank.compare.measure import PRIMARY, SEEN, Measured, Paired
 from leadrank.evaluation.figures import NAMES, written
+from leadrank.preference.intervals import FEWEST
 
 #: Laid out as the tables of arXiv 2606.04387: the benchmark's, then the industrial test's.
 BENCHMARK = ("auc", "average_precision")
@@ -152,8 +153,9 @@ def _value(one: Measured, name: str) -> str:
 def _interval(one: Measured, name: str) -> str:
     low, high = one.interval(name)
     spread = one.seed_sd[name]
-    seeds = "" if math.isnan(spread) else f", seeds ±{spread:.3f}"
-    return f"({low:.3f} to {high:.3f}{seeds})"
+    known = [f"{low:.3f} to {high:.3f}"] * (not math.isnan(low))
+    known += [f"seeds ±{spread:.3f}"] * (not math.isnan(spread))
+    return f"({', '.join(known)})" if known else ""
 
 
 def _paired(pairs: Sequence[Paired], title: Mapping[str, str]) -> list[str]:
@@ -167,7 +169,7 @@ def _paired(pairs: Sequence[Paired], title: Mapping[str, str]) -> list[str]:
     for pair in order:
         cells = []
         for one in (pair, other[pair.system]):
-            cells += [_difference(one), f"{one.seen:.3f}"]
+            cells += [_difference(one), "" if math.isnan(one.seen) else f"{one.seen:.3f}"]
         exact = other[pair.system].delong
         cells.append("" if exact is None else f"{exact[0]:+.3f} to {exact[1]:+.3f}")
         verdict = f"{_verdict(other[pair.system])}, by AUC" if pair.sampled else _verdict(pair)
@@ -177,7 +179,8 @@ def _paired(pairs: Sequence[Paired], title: Mapping[str, str]) -> list[str]:
 
 def _difference(pair: Paired) -> str:
     star = "*" if pair.p < 0.05 else ""  # NaN, where there is no test, is none
-    return f"{pair.difference:+.3f}{star} ({pair.low:+.3f} to {pair.high:+.3f})"
+    interval = "" if math.isnan(pair.low) else f" ({pair.low:+.3f} to {pair.high:+.3f})"
+    return f"{pair.difference:+.3f}{star}{interval}"
 
 
 def verdict(low: float | None, high: float | None) -> str:
@@ -190,6 +193,8 @@ def verdict(low: float | None, high: float | None) -> str:
 
 
 def _verdict(pair: Paired) -> str:
+    if math.isnan(pair.low):
+        return f"cannot tell: under {FEWEST} leads ordered"
     said = verdict(pair.low, pair.high)
     return f"{said} below {pair.seen:.3f}" if said == "cannot tell" else said
 

@@ -77,4 +77,6 @@ def _difference(pair: Mapping[str, Any]) -> str:
     gap, low, high = ("n/a" if one is None else f"{one:+.3f}" for one in numbers)
     star = "*" if pair["p"] is not None and pair["p"] < 0.05 else " "
     short = [one.replace("0.", ".") for one in (gap, low, high)]
+    if pair["low"] is None:
+        return short[0]
     return f"{short[0]}{star}({short[1]} to {short[2]})"

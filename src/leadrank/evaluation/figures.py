@@ -37,7 +37,9 @@ class System:
         return written(metric, self.figures.get(metric))
 
     def interval(self, metric: str) -> str:
-        """`low to high`; empty without an interval."""
+        """`low to high`; empty without one, and with few hits, which would look sure."""
+        if self.few_hits(metric):
+            return ""
         low, high = self.intervals.get(metric) or (None, None)
         if not (_defined(low) and _defined(high)):
             return ""

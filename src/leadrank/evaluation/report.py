@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike
 
 from leadrank.evaluation import figures, plots
 from leadrank.evaluation.page import definitions, inline_svg, page, section, table, text
-from leadrank.evaluation.verdict import evidence, selection, standing, verdict
+from leadrank.evaluation.verdict import (
+    difference_interval,
+    evidence,
+    selection,
+    standing,
+    verdict,
+)
 
 LISTED = 20
 
@@ -105,7 +111,7 @@ def _metric_row(
     difference = ""
     if metric in paired:
         gap, low, high = paired[metric]
-        difference = f"{gap:+.3f}{_small(f'{low:+.3f} to {high:+.3f}')}"
+        difference = f"{gap:+.3f}{_small(difference_interval(low, high))}"
     name = figures.NAMES[metric][0] + (" †" if few else "")
     head = f'<th scope="row" class="left">{text(name)}</th>'
     return f"<tr{' class=few' if few else ''}>{head}{cells}<td>{difference}</td></tr>"

@@ -1,7 +1,8 @@
 """What a run showed, in words that claim no more than the interval allows."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from leadrank.preference import paired_difference
+from leadrank.preference.intervals import FEWEST
 
 MODELS = {
     "finetuned": "fine-tuned model",
@@ -16,6 +18,7 @@ MODELS = {
     "funnel_probe": "probe that the funnel taught",
 }
 PRIMARY = "average_precision"
+TOO_FEW = f"fewer than {FEWEST} test leads ordered, or did not, and so few tell nothing"
 
 
 def paired_differences(
@@ -53,20 +56,22 @@ def verdict(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -
     """
     model = MODELS[metrics["selected"]]
     _, low, high = paired[PRIMARY]
-    if low > 0:
+    if _known(low) and low > 0:
         return f"The {model} ranks these leads better than LightGBM."
-    if high < 0:
+    if _known(high) and high < 0:
         return f"The {model} ranks these leads worse than LightGBM."
-    return f"Cannot tell whether the {model} ranks these leads better than LightGBM."
+    told = f"Cannot tell whether the {model} ranks these leads better than LightGBM"
+    return f"{told}." if _known(low) else f"{told}: {TOO_FEW}."
 
 
 def evidence(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:
     """The figures behind the verdict: average precision, which decides it, and AUC."""
     said = [
         f"{name} {metrics['test'][metric]:.3f} against {metrics['lightgbm'][metric]:.3f} "
-        f"(difference {gap:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})"
+        f"(difference {gap:+.3f}{f', 95 % interval {told}' if told else ''})"
         for metric, name in ((PRIMARY, "Average precision"), ("auc", "AUC"))
-        for gap, low, high in [paired[metric]]
+        for gap, *interval in [paired[metric]]
+        for told in [difference_interval(*interval)]
     ]
     return "; ".join(said) + "."
 
@@ -91,12 +96,23 @@ def standing(metrics: Mapping[str, Any], paired: Mapping[str, Any]) -> str:
 
 def _beside(gap: Sequence[float], other: str) -> str:
     difference, low, high = gap
-    interval = f"({difference:+.3f}, {low:+.3f} to {high:+.3f})"
-    if low > 0:
+    told = difference_interval(low, high)
+    interval = f"({difference:+.3f}, {told})" if told else f"({difference:+.3f})"
+    if _known(low) and low > 0:
         return f"is above {other} {interval}"
-    if high < 0:
+    if _known(high) and high < 0:
         return f"is below {other} {interval}"
     return f"cannot be told from {other} {interval}"
+
+
+def difference_interval(low: float | None, high: float | None) -> str:
+    """`low to high`; empty where there is no interval."""
+    return f"{low:+.3f} to {high:+.3f}" if _known(low) and _known(high) else ""
+
+
+def _known(bound: float | None) -> TypeGuard[float]:
+    """NaN while a run ends, null in its metrics.json."""
+    return bound is not None and not math.isnan(bound)
 
 
 def selection(metrics: Mapping[str, Any]) -> str:

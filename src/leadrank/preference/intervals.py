@@ -16,6 +16,12 @@ from leadrank.errors import UserError
 from leadrank.preference.metrics import check_rows, ranking_figures
 from leadrank.preference.order_metrics import auc, average_precision
 
+#: Leads of either outcome without which there is no interval. The percentiles of fewer are too
+#: close: of two equally good scores one was told better in 8 % of 200 simulated tests with 10
+#: orders, 13 with 5, 40 with 2 and 82 with 1, where 5 % is meant.
+FEWEST = 10
+UNKNOWN = (float("nan"), float("nan"))
+
 # Rows times draws in one chunk: 8 MB a temporary, which stays in the processor's cache.
 CHUNK = 2**20
 
@@ -46,7 +52,8 @@ def bootstrap_intervals(
     """Return the percentile interval of every figure of `ranking_metrics`.
 
     Draws in which a figure is undefined (no positive row drawn) are left out of its interval;
-    a figure undefined in all of them has the interval (NaN, NaN). `list_ndcg` has none: a draw
+    a figure undefined in all of them has the interval (NaN, NaN), as has every one where
+    `too_few` leads ordered. `list_ndcg` has none: a draw
     breaks a list of thirty into one of nineteen with repeats, in which orders stand higher.
 
     Args:
@@ -67,6 +74,7 @@ def bootstrap_intervals(
         UserError: with every column that holds what it must not.
     """
     check_rows(score, label, weight, probability)
+    few = too_few(label, lead)
     # Rows sorted by score make each later look-up by rank run through memory in order.
     order = score.argsort(descending=True, stable=True)
     score, label, weight, lead = (x[order] for x in (score, label, weight, lead))
@@ -85,10 +93,12 @@ def bootstrap_intervals(
             group=group,
             group_known=group_known,
         )
-        for times in lead_draws(lead, draws=draws, seed=seed)
+        for times in lead_draws(lead, draws=1 if few else draws, seed=seed)
     ]
     return {
-        name: _interval(torch.cat([figures[name] for figures in drawn]), level)
+        name: UNKNOWN
+        if few
+        else _interval(torch.cat([figures[name] for figures in drawn]), level)
         for name in drawn[0]
     }
 
@@ -107,21 +117,30 @@ def paired_difference(
     """Return metric(score_a) - metric(score_b) for AUC and average precision, on shared draws.
 
     Both scores are measured on the same draws of leads, so what they have in common cancels.
+    The interval is (NaN, NaN) where `too_few` leads ordered.
     Arguments as in `bootstrap_intervals`.
     """
     check_rows(score_a, label, weight)
     check_rows(score_b, label, weight)
     label, weight = label.double(), weight.double()
     score_a, score_b = score_a.double(), score_b.double()
-    found = {}
+    found, few = {}, too_few(label, lead)
     for name, metric in (("auc", auc), ("average_precision", average_precision)):
+        gap = metric(score_a, label, weight) - metric(score_b, label, weight)
+        if few:
+            found[name] = Difference(float(gap), *UNKNOWN)
+            continue
         gaps = [
             metric(score_a, label, times * weight) - metric(score_b, label, times * weight)
             for times in lead_draws(lead, draws=draws, seed=seed)
         ]
-        gap = metric(score_a, label, weight) - metric(score_b, label, weight)
         found[name] = Difference(float(gap), *_interval(torch.cat(gaps), level))
     return found
+
+
+def too_few(label: Tensor, lead: Int64[Tensor, " n"]) -> bool:
+    """Whether fewer than FEWEST leads ordered, or fewer did not: no interval holds then."""
+    return any(len(lead[label == outcome].unique()) < FEWEST for outcome in (0, 1))
 
 
 def lead_draws(
