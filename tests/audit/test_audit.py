@@ -181,6 +181,18 @@ def test_the_page_fits_a_terminal_names_the_bad_tiers_and_is_written(found, tabl
     assert (tmp_path / "audit/tiers.png").stat().st_size > 5000
 
 
+def test_no_tier_is_judged_by_nine_leads_that_ordered(found, table):
+    order = (pl.col("part") == "train") & (pl.col("label") == 1)
+    kept = (order & (order.cum_sum() <= 9)).fill_null(False)
+    few = replace(table, rows=table.rows.with_columns(label=kept.cast(pl.Int8)))
+    text = page(
+        few, list(found.values()), labels_alone=LABELS_ALONE, pull={}, command="leadrank audit"
+    )
+    assert "9 training leads ordered: with fewer than 10, no tier is judged." in text
+    assert "shortcut" not in text
+    assert "tier_weights" not in text
+
+
 def test_harmless_tiers_are_left_alone(found):
     assert remedy([found["global"], found["follows"]], LABELS_ALONE) == [
         "No tier misleads or is a shortcut. Whether pairs help is another question."

@@ -10,7 +10,7 @@ import pytest
 
 from leadrank.evaluation import paired_differences, summary, verdict, write_report
 from leadrank.evaluation.figures import systems
-from leadrank.evaluation.verdict import standing
+from leadrank.evaluation.verdict import NO_TEXT, selection, standing
 
 NASTY = '<script>alert("x")</script>'
 BLOCK = {
@@ -199,6 +199,17 @@ def test_a_better_score_has_a_positive_difference() -> None:
     paired = paired_differences(predictions(), {"lightgbm": np.zeros(200)})
     gap, low, _ = paired["lightgbm"]["average_precision"]
     assert gap > low > 0
+
+
+@pytest.mark.parametrize(
+    ("selected", "reads", "said"),
+    [("probe", False, True), ("probe", True, False), ("finetuned", False, False)],
+)
+def test_a_kept_probe_that_reads_no_text_is_said(
+    selected: str, reads: bool, said: bool
+) -> None:
+    kept = metrics(selected=selected, start={"name": "probe", "reads_text": reads})
+    assert selection(kept).endswith(NO_TEXT) == said
 
 
 def test_without_an_interval_the_difference_stands_alone(tmp_path: Path) -> None:

@@ -1,3 +1,8 @@
+from datetime import date, timedelta
+
+import pytest
+
+from leadrank.cli.check import few_orders
 from leadrank.funnel import describe
 
 
@@ -39,6 +44,20 @@ def test_orders_that_the_label_does_not_count_are_shown(read):
     text = describe(read(csv))
     assert line(text, "ordered before the snapshot")[-1] == "1"
     assert line(text, "ordered after the horizon")[-1] == "2"
+
+
+@pytest.mark.parametrize(("ordered", "few"), [(12, ""), (9, "test 9"), (0, "test 0")])
+def test_parts_in_which_too_few_leads_ordered_are_named(read, ordered, few):
+    """200 rows in time: 120 train, 20 validation, 60 test; an order each where they order."""
+    csv = "id,at,visits,won\n" + "".join(
+        f"l{i},{date(2023, 1, 1) + timedelta(days=i)},1,"
+        f"{date(2023, 1, 2) + timedelta(days=i) if i < 140 + ordered else ''}\n"
+        for i in range(200)
+    )
+    said = few_orders(read(csv))
+    assert said.startswith(f"Too few leads ordered: {few}." if few else "")
+    assert bool(said) == bool(few)
+    assert all(len(row) <= 80 for row in said.splitlines())
 
 
 def test_a_label_without_a_time_tells_nothing_of_orders_too_early_or_late(read):

@@ -67,6 +67,21 @@ def test_each_block_has_its_own_penalty(monkeypatch, penalties):
     np.testing.assert_allclose(found.score(text, fields, ngrams), expected, atol=5e-3)
 
 
+def test_a_probe_says_whether_any_text_changes_its_score(monkeypatch):
+    text, fields, label, weight = problem()
+    ngrams = csr_matrix(np.random.default_rng(5).integers(0, 2, (ROWS, 3)).astype(np.float32))
+    for penalties, reads in (
+        ((1.0, 1.0, 1.0, np.inf), True),
+        ((1.0, 1.0, np.inf, 1.0), True),
+        ((1.0, 1.0, np.inf, np.inf), False),
+    ):
+        one_penalty(monkeypatch, *penalties)
+        found = probe_of(text, fields, label, weight, ngrams=ngrams)
+        assert found.reads_text == reads
+        same = found.score(text, fields, ngrams) == found.score(-text, fields, 0 * ngrams)
+        assert same.all() != reads
+
+
 def test_equal_penalties_are_those_of_scikit_learn():
     text, fields, label, weight = problem()
     w, b = fit_penalised([fields, fields[:, :0], text], label, weight, (4.0, np.inf, 4.0))

@@ -66,6 +66,19 @@ def test_a_lead_is_listed_once_at_its_latest_snapshot() -> None:
     assert listed["rank"].to_list() == [1, 2]
 
 
+def test_snapshots_are_told_in_the_crms_own_time() -> None:
+    late = predictions(snapshot=[datetime(2025, 1, 10, 23, 15, tzinfo=UTC)])
+    listed = call_list(late, base_rate=0.01, timezone="Europe/Vienna")
+    assert "2025-01-11" in format_call_list(listed)
+    assert "2025-01-10" in format_call_list(call_list(late, base_rate=0.01))
+
+
+def test_a_snapshot_that_is_no_time_is_listed_as_it_is() -> None:
+    numbered = predictions(score=[1.0]).with_columns(snapshot=pl.lit(7))
+    listed = call_list(numbered, base_rate=0.01, timezone="Europe/Vienna")
+    assert listed["snapshot"].to_list() == [7]
+
+
 def test_the_columns_are_the_contract() -> None:
     assert tuple(call_list(predictions(score=[1.0]), base_rate=0.1).columns) == COLUMNS
 

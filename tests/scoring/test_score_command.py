@@ -9,6 +9,9 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
+from leadrank.cli.score import _say_notes
+from leadrank.funnel.notes import NoteCounts
+
 pytestmark = pytest.mark.slow
 SOURCE = Path(__file__).parent.parent.parent / "src"
 START = "import sys; from leadrank.cli import main; sys.exit(main())"
@@ -78,6 +81,14 @@ def test_a_table_that_lacks_a_needed_column_is_refused_by_its_name(
     assert command_line("score", *words, "--out", tmp_path / "calls.parquet") == 2
     assert f"no column '{column}'" in capsys.readouterr().err
     assert not (tmp_path / "calls.parquet").exists()
+
+
+def test_notes_that_were_not_read_are_counted(capsys):
+    _say_notes(NoteCounts())
+    assert not capsys.readouterr().out
+    _say_notes(NoteCounts(late=3, orphan=1_200))
+    said = "notes that were not read: 3 later than the snapshot, 1,200 of unknown leads"
+    assert capsys.readouterr().out == said + "\n"
 
 
 @pytest.mark.parametrize("flags", [(), ("--four-bit",)], ids=["dense", "4 bit"])

@@ -48,7 +48,7 @@ def test_of_equals_one_in_forty_passes():
 
 
 def test_repeated_rows_of_a_lead_are_no_more_evidence():
-    """One order in four is ranked better, of 400 leads or of 24 that are seen again and again."""
+    """One order in four is ranked better, of 400 leads or of 24 seen again and again."""
     label, start = np.tile([1, 1, 1, 1, 0, 0, 0, 0], 50), np.tile([5, 5, 5, 1, 2, 2, 2, 2], 50)
     trained = np.tile([5, 5, 5, 5, 2, 2, 2, 2], 50)
     each, few = np.arange(400), np.arange(400) % 24

@@ -11,6 +11,7 @@ import torch
 from leadrank.cli.engine_flag import say_engine
 from leadrank.errors import UserError
 from leadrank.funnel import load_crm_file, read_lead_table
+from leadrank.funnel.notes import NoteCounts
 from leadrank.preference import ranking_metrics
 from leadrank.scoring.call_list import call_list, format_call_list, write_call_list
 from leadrank.scoring.new_leads import score_table, with_tables
@@ -42,6 +43,7 @@ def run_score(chosen: Namespace) -> int:
     # Files that were all given need no data root.
     table = read_lead_table(crm, root if left else Path(), labelled=False)
     _say_quarantine(table.report.quarantine, chosen.out)
+    _say_notes(table.report.notes)
     ranked = score_table(saved, table, dense=not chosen.four_bit).sort("rank")
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     if chosen.out.suffix == ".csv":
@@ -49,7 +51,8 @@ def run_score(chosen: Namespace) -> int:
     else:
         ranked.write_parquet(chosen.out)
     print(f"{len(ranked):,} leads ranked in {chosen.out}")
-    print(format_call_list(call_list(ranked, base_rate=saved.base_rate)))
+    calls = call_list(ranked, base_rate=saved.base_rate, timezone=crm.timezone)
+    print(format_call_list(calls))
     return 0
 
 
@@ -61,6 +64,12 @@ def _say_quarantine(quarantine: pl.DataFrame, out: Path) -> None:
     quarantine.write_csv(file)
     rows = quarantine["row_id"].n_unique()
     print(f"{rows:,} unusable rows were not scored; {file} says why")
+
+
+def _say_notes(notes: NoteCounts) -> None:
+    dropped = [f"{count:,} {why}" for why, count in notes.dropped().items() if count]
+    if dropped:
+        print(f"notes that were not read: {', '.join(dropped)}")
 
 
 def run_test(chosen: Namespace) -> int:

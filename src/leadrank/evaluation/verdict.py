@@ -21,6 +21,9 @@ PRIMARY = "average_precision"
 TOO_FEW = f"fewer than {FEWEST} test leads ordered, or did not, and so few tell nothing"
 
 
+NO_TEXT = "It gives the text no weight: without any text its list would be the same."
+
+
 def paired_differences(
     predictions: pl.DataFrame, rivals: Mapping[str, ArrayLike], *, seed: int = 0
 ) -> dict[str, dict[str, list[float]]]:
@@ -119,5 +122,8 @@ def selection(metrics: Mapping[str, Any]) -> str:
     """Why the model that was kept was kept."""
     start = MODELS["funnel_probe" if "funnel_probe" in metrics else "probe"]
     if metrics["selected"] != "finetuned":
-        return f"The {start} was kept: on validation, fine-tuning was not clearly better."
+        kept = f"The {start} was kept: on validation, fine-tuning was not clearly better."
+        # Runs before the field was written read text, or nobody knows.
+        reads_text = metrics.get("start", {}).get("reads_text", True)
+        return kept if reads_text else f"{kept} {NO_TEXT}"
     return f"The fine-tuned model was kept: on validation, it was clearly above the {start}."

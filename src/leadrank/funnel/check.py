@@ -143,10 +143,7 @@ def _text(table: LeadTable) -> list[str]:
                 ("95 %", int(words.quantile(0.95) or 0)),
                 ("longest", int(words.max() or 0)),  # type: ignore[arg-type]
                 ("rows without text", int((table.rows["text"].list.len() == 0).sum())),
-                ("notes later than the snapshot, dropped", notes.late),
-                ("notes without a time, dropped", notes.undated),
-                ("notes of leads in quarantine, dropped", notes.quarantined),
-                ("notes of unknown leads, dropped", notes.orphan),
+                *((f"notes {why}, dropped", n) for why, n in notes.dropped().items()),
             ]
         ),
     ]

@@ -24,6 +24,15 @@ class NoteCounts:
     quarantined: int = 0
     orphan: int = 0
 
+    def dropped(self) -> dict[str, int]:
+        """{why, in words: how many}."""
+        return {
+            "later than the snapshot": self.late,
+            "without a time": self.undated,
+            "of leads in quarantine": self.quarantined,
+            "of unknown leads": self.orphan,
+        }
+
 
 def text_column(
     rows: pl.DataFrame, raw: pl.DataFrame, events: pl.DataFrame | None, crm: CrmFile

@@ -74,6 +74,12 @@ class Probe:
     ngram_weight: Array
     penalties: Penalties
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether any text changes its score, through the vectors or the n-grams."""
+        of_vectors = self.weight[len(self.weight) - len(self.text_mean) :]
+        return bool(of_vectors.any() or self.ngram_weight.any())
+
     def score(self, text: Array, fields: Array, ngrams: csr_matrix | None = None) -> Array:
         """[n] logits."""
         scaled = (text - self.text_mean) / self.text_scale

@@ -36,12 +36,15 @@ def rank_predictions(predictions: pl.DataFrame) -> pl.DataFrame:
     return _ranked(predictions, tie="row_id")
 
 
-def call_list(predictions: pl.DataFrame, *, base_rate: float) -> pl.DataFrame:
+def call_list(
+    predictions: pl.DataFrame, *, base_rate: float, timezone: str = "UTC"
+) -> pl.DataFrame:
     """One row per lead at its latest snapshot, in the order of COLUMNS, best score first.
 
     predictions needs lead_id, snapshot, group, score and probability. `base_rate` is the
     weighted order rate of the population (0 to 1): a grade says how much likelier than it a
-    lead is to order, see GRADES. Ties are broken by lead_id. Raises ValueError when base_rate
+    lead is to order, see GRADES. Snapshots are told in `timezone`, the CRM's own, as its lists
+    are. Ties are broken by lead_id. Raises ValueError when base_rate
     is not in (0, 1).
     """
     if not 0 < base_rate < 1:
@@ -50,6 +53,9 @@ def call_list(predictions: pl.DataFrame, *, base_rate: float) -> pl.DataFrame:
         "lead_id", keep="first", maintain_order=True
     )
     ranked = _ranked(latest, tie="lead_id").with_columns(grade=_grade(base_rate))
+    if isinstance(ranked.schema["snapshot"], pl.Datetime):
+        local = pl.col("snapshot").dt.convert_time_zone(timezone)
+        ranked = ranked.with_columns(local)
     return ranked.select(COLUMNS).sort("rank")
 
 

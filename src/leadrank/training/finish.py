@@ -67,7 +67,7 @@ def finish_run(folder: Path, trained: Trained) -> None:
     predictions = _predictions(data, test, scores[selected], calibrations[selected])
     label, weight = _columns(data, validation, "label", "weight")
     base_rate = float(np.average(label, weights=weight))
-    calls = call_list(predictions, base_rate=base_rate)
+    calls = call_list(predictions, base_rate=base_rate, timezone=data.crm.timezone)
     metrics = _metrics(trained, selected, scores, calibrations)
     metrics |= {name: _measure(data, test, mark) for name, mark in marks.items()}
     scores |= marks
@@ -235,7 +235,11 @@ def _metrics(
         ),
         "text_free": blocks["text_free"],
         "words": blocks["words"],
-        "start": {"name": start.name, "penalties": _finite(start.start.penalties._asdict())},
+        "start": {
+            "name": start.name,
+            "penalties": _finite(start.start.penalties._asdict()),
+            "reads_text": start.start.reads_text,
+        },
         **({"funnel_probe": blocks["funnel_probe"]} if "funnel_probe" in blocks else {}),
         "validation": _measure(data, validation, kept, probability[selected][validation]),
         "validation_by_model": {

@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 
 from leadrank.errors import UserError
+from leadrank.funnel import load_crm_file
 from leadrank.scoring.call_list import call_list
-from leadrank.scoring.saved_model import read_settings
+from leadrank.scoring.saved_model import CRM, read_settings
 
 MARK = "UNFINISHED"
 
@@ -33,7 +34,9 @@ class Run:
     def call_list(self) -> pl.DataFrame:
         """One row per lead of the test part, best first."""
         return call_list(
-            self.predictions, base_rate=read_settings(self.model_folder)["base_rate"]
+            self.predictions,
+            base_rate=read_settings(self.model_folder)["base_rate"],
+            timezone=load_crm_file(self.model_folder / CRM).timezone,
         )
 
 
