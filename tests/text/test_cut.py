@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from leadrank.errors import UserError
 from leadrank.text.cut import cut_blocks, cut_end, cut_fields
+from leadrank.text.store import Cuts
 
 
 def test_the_oldest_text_goes_first():
@@ -180,3 +181,10 @@ def test_fields_leave_text_its_share_and_go_in_order(lengths, text, budget, shar
         assert new.sum() <= room
         left = [old[[2, 0, 1][k:]].sum() for k in range(4)]  # after cutting the first k
         assert new.sum() == next(total for total in left if total <= room)
+
+
+def test_cuts_are_told_only_where_there_are_any():
+    assert str(Cuts(rows=1_484)) == "none of 1,484 prompts cut"
+    told = str(Cuts(rows=1_484, rows_cut=2, blocks_dropped=3, tokens=40))
+    assert told.startswith("2 of 1,484 prompts cut: 3 texts dropped, 0 shortened")
+    assert told.endswith("40 tokens lost")

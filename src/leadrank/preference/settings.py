@@ -80,9 +80,7 @@ class PreferenceSettings:
         """What of the scheme this funnel cannot have, in a sentence; None where it has all."""
         if self.tiers or self.scheme != "paper" or funnel.soft_signals:
             return None
-        return (
-            "tiers: the paper's soft tier is left out, as the CRM file declares no soft_signals"
-        )
+        return "tiers: the paper's soft tier is left out: no soft_signals in the CRM file"
 
 
 def _problems(settings: PreferenceSettings) -> Iterator[str]:

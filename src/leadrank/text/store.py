@@ -36,10 +36,12 @@ class Cuts:
         return Cuts(*(a + b for a, b in zip(mine, theirs, strict=True)))
 
     def __str__(self) -> str:
+        if not self.rows_cut:
+            return f"none of {self.rows:,} prompts cut"
         return (
-            f"{self.rows_cut} of {self.rows} prompts cut: {self.blocks_dropped} texts dropped, "
-            f"{self.blocks_shortened} shortened, {self.fields_dropped} fields dropped, "
-            f"{self.tokens} tokens lost"
+            f"{self.rows_cut:,} of {self.rows:,} prompts cut: {self.blocks_dropped} texts "
+            f"dropped, {self.blocks_shortened} shortened, {self.fields_dropped} fields "
+            f"dropped, {self.tokens} tokens lost"
         )
 
 

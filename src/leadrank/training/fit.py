@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import lightning as L
@@ -144,7 +145,7 @@ def _say_what_was_left_out(data: LeadDataModule, folder: Path) -> None:
         quarantine.write_csv(file)
         rows = quarantine["row_id"].n_unique()
         print(f"{rows:,} unusable rows are not trained on; {file} says why")
-    print(data.tokens.cuts)
+    print(fill(str(data.tokens.cuts), 80))
 
 
 def _load_best(trainer: L.Trainer, ranker: LeadRanker) -> None:
