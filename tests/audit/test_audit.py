@@ -181,16 +181,20 @@ def test_the_page_fits_a_terminal_names_the_bad_tiers_and_is_written(found, tabl
     assert (tmp_path / "audit/tiers.png").stat().st_size > 5000
 
 
-def test_no_tier_is_judged_by_nine_leads_that_ordered(found, table):
-    order = (pl.col("part") == "train") & (pl.col("label") == 1)
-    kept = (order & (order.cum_sum() <= 9)).fill_null(False)
-    few = replace(table, rows=table.rows.with_columns(label=kept.cast(pl.Int8)))
-    text = page(
-        few, list(found.values()), labels_alone=LABELS_ALONE, pull={}, command="leadrank audit"
-    )
-    assert "9 training leads ordered: with fewer than 10, no tier is judged." in text
+def test_no_tier_is_judged_by_nine_leads_that_ordered(found, table, tmp_path):
+    tiers = [replace(tier, ordered=9) for tier in found.values()]
+    text = page(table, tiers, labels_alone=LABELS_ALONE, pull={}, command="leadrank audit")
+    assert "global is not judged: 9 training leads ordered" in text
     assert "shortcut" not in text
     assert "tier_weights" not in text
+    write_audit(tmp_path, text, tiers, LABELS_ALONE, {})
+    kept = json.loads((tmp_path / "audit.json").read_text("utf-8"))
+    assert {tier["verdict"] for tier in kept["tiers"]} == {"few orders"}
+
+
+def test_the_leads_that_ordered_are_counted(found, audited):
+    ordered = {lead for lead, label in zip(audited.lead, audited.label, strict=True) if label}
+    assert {tier.ordered for tier in found.values()} == {len(ordered)}
 
 
 def test_harmless_tiers_are_left_alone(found):

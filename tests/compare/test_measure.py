@@ -126,9 +126,23 @@ def test_nine_leads_that_ordered_tell_nothing():
         measured, pairs, head=["# T"], against="reference", not_applicable={}, left_out={},
         failed={}, not_averaged=[],
     )  # fmt: skip
-    assert "cannot tell: under 10 leads ordered" in page
-    assert "Of 0 such tests" in page
+    assert "cannot tell: under 10 leads ordered, or did not" in page
+    assert "Differences have no intervals." in page
     assert "nan" not in page
+
+
+def test_a_window_of_nine_orders_does_not_silence_the_others():
+    windows = []
+    for label in (np.arange(N) < 9, LABEL, LABEL):
+        scores = {"reference": noisy(0.0, 7), "seer": np.float32(2 * label) + noisy(0.0, 8)}
+        made = [result(name, score, label=label) for name, score in scores.items()]
+        leads = np.sort(made[0].scores["lead_id"].unique().to_numpy())
+        windows.append([measure(one, draws=50, leads=leads) for one in made])
+    assert np.isnan(windows[0][1].interval("auc")).all()
+    together = pooled(windows)
+    assert together[1].outcomes == 9 + 2 * 30
+    [pair] = [p for p in paired(together, together[0], exact=False) if p.figure == "auc"]
+    assert pair.low > 0
 
 
 def test_right_probabilities_have_an_error_by_chance_and_an_interval_around_it():

@@ -219,6 +219,15 @@ def test_without_an_interval_the_difference_stands_alone(tmp_path: Path) -> None
     assert "<td>+0.400</td>" in page
 
 
+def test_a_test_part_without_orders_is_told_without_figures() -> None:
+    none = {**BLOCK, "auc": None, "average_precision": None, "positives": 0}
+    paired = {metric: [None, None, None] for metric in ("auc", "average_precision")}
+    printed = summary(
+        metrics(test=none, lightgbm=none), "rank", run="r", paired={"lightgbm": paired}
+    )
+    assert "Average precision n/a against n/a; AUC n/a against n/a." in printed
+
+
 def test_few_hits_have_no_interval() -> None:
     block = {**BLOCK, "few_hits": ["precision@5%"]}
     intervals = {"precision@5%": [0.0, 0.0], "auc": [0.7, 0.8]}

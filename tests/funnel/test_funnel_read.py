@@ -1,12 +1,11 @@
 import gzip
 import json
-import re
 
 import duckdb
 import pytest
 
 from leadrank.errors import UserError
-from leadrank.funnel import LeadTable, read_lead_table
+from leadrank.funnel import LeadTable, draft_crm_file, read_lead_table
 
 CSV = "id,at,visits,won\n007,2024-01-01,3,\n008,2024-01-02,4,2024-01-09\n"
 
@@ -80,15 +79,33 @@ def test_bytes_that_are_not_utf8_are_located_in_jsonl(make_crm, tmp_path):
         read_lead_table(crm, tmp_path)
 
 
-def test_a_table_in_latin_1_is_told_of_the_query_that_reads_it(make_crm, tmp_path):
+def test_a_table_in_latin_1_is_told_how_to_save_it(make_crm, tmp_path):
     (tmp_path / "leads.csv").write_bytes(CSV.replace("007", "Döbling").encode("latin-1"))
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"leads\.csv: not UTF-8 .*iconv -f latin1 -t utf-8"):
         read_lead_table(make_crm(), tmp_path)
-    [query] = re.findall(r"source\.query: (read_csv\(.*\))\.$", str(error.value))
-    # Named from the data root, which is not the folder that this runs in.
-    assert query == "read_csv('leads.csv', encoding='latin-1', all_varchar=true)"
-    rows = read_lead_table(make_crm(source={"query": f"from {query}"}), tmp_path).rows
-    assert rows["lead_id"].to_list() == ["Döbling", "008"]
+
+
+def test_a_database_is_not_blamed_for_its_bytes(make_crm, tmp_path):
+    (tmp_path / "leads.csv").write_text(CSV)
+    with duckdb.connect(str(tmp_path / "notes.duckdb")) as connection:
+        connection.execute("create table calls (id varchar)")
+    source = {
+        "tables": {"leads": "leads.csv"},
+        "attach": {"notes": "notes.duckdb"},
+        "query": "select *, nope from leads",
+    }
+    with pytest.raises(UserError, match=r"none has a column 'nope'") as error:
+        read_lead_table(make_crm(source=source), tmp_path)
+    assert "UTF-8" not in str(error.value)
+    assert "notes (" in str(error.value)
+
+
+def test_a_broken_gzip_is_a_clear_error(make_crm, tmp_path):
+    (tmp_path / "leads.csv.gz").write_bytes(b"\x1f\x8b no gzip")
+    with pytest.raises(UserError, match=r"DuckDB cannot read the source(.|\n)*leads\.csv\.gz"):
+        read_lead_table(make_crm(source={"tables": {"leads": "leads.csv.gz"}}), tmp_path)
+    with pytest.raises(UserError, match=r"leads\.csv\.gz: DuckDB cannot read the table"):
+        draft_crm_file(tmp_path / "leads.csv.gz")
 
 
 def test_jsonl_times_keep_their_zone(make_crm, tmp_path):

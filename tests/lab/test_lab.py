@@ -225,3 +225,6 @@ def test_the_command_in_smoke_form(
     assert "no trial 'papr'; did you mean 'paper'" in capsys.readouterr().err
     assert command_line(*words, "--shares", "2") == 2
     assert "expected shares of the orders" in capsys.readouterr().err
+    monkeypatch.setattr("leadrank.preference.intervals.FEWEST", 10_000)
+    assert command_line(*words[:-1], "--trials", "paper,corn") == 2
+    assert "leads of the test part ordered, or did not" in capsys.readouterr().err

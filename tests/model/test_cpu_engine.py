@@ -42,20 +42,19 @@ def test_int8_gives_the_product_of_its_codes():
 
 
 def test_int8_keeps_what_is_beside_an_outlier():
-    linear = nn.Linear(400, 1, bias=False)
-    linear.weight.data = torch.ones(1, 400)
-    states = torch.ones(2, 400)
-    states[0, 0] = 400.0
-    # Steps of 400/127 would round the 399 ones to zero; in steps of 1/127 they are there.
+    linear = nn.Linear(900, 1, bias=False)
+    linear.weight.data = torch.ones(1, 900)
+    states = torch.ones(2, 900)
+    states[0, 0] = 900.0
+    # Steps of 900/127 would round the 899 ones to zero; in steps of 1/127 they are there.
     product = layer("int8", linear)(states)
-    torch.testing.assert_close(
-        product, torch.tensor([[799.0], [400.0]]), rtol=0, atol=399 / 254
-    )
+    expected = torch.tensor([[1799.0], [900.0]])
+    torch.testing.assert_close(product, expected, rtol=0, atol=899 / 254)
 
 
 @given(
     hypothesis.extra.numpy.arrays(
-        np.float32, (5, 400), elements=st.floats(-1, 1, width=32), fill=st.just(0.25)
+        np.float32, (5, 900), elements=st.floats(-1, 1, width=32), fill=st.just(0.25)
     ),
     st.lists(st.floats(-1e4, 1e4, width=32), min_size=5, max_size=5),
 )
@@ -64,10 +63,10 @@ def test_int8_rounds_each_value_to_a_step_of_its_tokens_size(values, outliers):
     tokens[:, 7] = torch.tensor(outliers)
     codes, scale, twice = Int8Linear.convert(tokens)
     found = codes[:5] * scale[:5]
-    found.index_add_(0, twice, codes[5:] * scale[5:])
+    found.index_add_(0, twice, codes[5 : len(scale)] * scale[5:])
     size = tokens.square().mean(1, keepdim=True).sqrt()
-    # Half a step of 15 sizes / 127, and float32's own rounding of the largest.
-    allowed = 15 / 254 * size + 1e-6 * tokens.abs().amax(1, keepdim=True) + 1e-12
+    # Half a step of 20 sizes / 127, and float32's own rounding of the largest.
+    allowed = 20 / 254 * size + 1e-6 * tokens.abs().amax(1, keepdim=True) + 1e-12
     assert ((found - tokens).abs() <= allowed).all()
 
 

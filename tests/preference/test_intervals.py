@@ -94,6 +94,28 @@ def test_undefined_draws_are_left_out_and_never_defined_is_nan():
         assert all(math.isnan(x) != known for x in found["pair_accuracy"])
 
 
+def test_three_orders_would_tell_equals_apart_and_twenty_hardly_do(monkeypatch):
+    """What FEWEST is for; docs/method.md has the other numbers of orders."""
+    monkeypatch.setattr(intervals, "FEWEST", 1)
+    told = {orders: share_told_apart(orders, tests=60) for orders in (3, 20)}
+    # 22 % and 6 % of 200; three standard errors of 60 tests are 16 and 9 points.
+    assert told[3] > 0.1
+    assert told[20] < 0.16
+
+
+def share_told_apart(orders, *, tests):
+    """Of two scores that know the truth equally well, how often one seems the better."""
+    g = torch.Generator().manual_seed(1)
+    label, one, lead = (torch.arange(400) < orders).long(), torch.ones(400), torch.arange(400)
+    told = 0
+    for seed in range(tests):
+        truth = torch.randn(400, generator=g) + label
+        scores = (truth + torch.randn(400, generator=g) for _ in range(2))
+        gap = paired_difference(*scores, label, one, lead, draws=200, seed=seed)["auc"]
+        told += gap.low > 0 or gap.high < 0
+    return told / tests
+
+
 @pytest.mark.parametrize(("orders", "known"), [(9, False), (10, True), (50, True), (51, False)])
 def test_nine_leads_of_an_outcome_give_no_interval(orders, known):
     """Each lead has two rows: eighteen rows of nine leads are still nine."""

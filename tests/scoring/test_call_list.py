@@ -66,10 +66,12 @@ def test_a_lead_is_listed_once_at_its_latest_snapshot() -> None:
     assert listed["rank"].to_list() == [1, 2]
 
 
-def test_snapshots_are_told_in_the_crms_own_time() -> None:
+def test_snapshots_are_told_in_the_crms_own_time(tmp_path: Path) -> None:
     late = predictions(snapshot=[datetime(2025, 1, 10, 23, 15, tzinfo=UTC)])
     listed = call_list(late, base_rate=0.01, timezone="Europe/Vienna")
     assert "2025-01-11" in format_call_list(listed)
+    write_call_list(listed, tmp_path / "calls.csv")
+    assert "2025-01-11T00:15:00.000000+0100" in (tmp_path / "calls.csv").read_text("utf-8")
     assert "2025-01-10" in format_call_list(call_list(late, base_rate=0.01))
 
 

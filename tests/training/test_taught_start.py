@@ -59,6 +59,7 @@ def test_the_funnels_probe_starts_unless_validation_is_against_it(
         pytest.param((-0.01, -0.05, 0.03), True, id="worse by half an error"),
         pytest.param((-0.03, -0.07, 0.01), False, id="worse by one and a half"),
         pytest.param((float("nan"),) * 3, True, id="nobody can tell"),
+        pytest.param((-0.3, float("nan"), float("nan")), True, id="too few orders"),
     ],
 )
 def test_validation_is_against_it_from_a_standard_error_on(

@@ -15,7 +15,6 @@ from leadrank.audit.tier_audit import TierAudit
 from leadrank.audit.verdict import remedy, sentence, worth
 from leadrank.evaluation.plots import INK, SYSTEMS
 from leadrank.funnel import LeadTable
-from leadrank.preference.intervals import FEWEST
 
 WIDTH = 80
 NAME = 12
@@ -26,6 +25,7 @@ COLOURS = {
     "shortcut": SYSTEMS[1][0],
     "says little": SYSTEMS[3][0],
     "orders": SYSTEMS[0][0],
+    "few orders": INK,
     "empty": INK,
 }
 
@@ -48,34 +48,24 @@ def page(
         command: what made it.
     """
     blocks = [
-        [f"Pair audit of {table.crm.name}: {command}", _where(_ordered(table))],
+        [f"Pair audit of {table.crm.name}: {command}", _where(tiers)],
         _counts(tiers),
-        _meaning(tiers, labels_alone, judged=_ordered(table) >= FEWEST),
+        _meaning(tiers, labels_alone),
         _pulls(tiers, pull),
         ["Supervision", *supervision(table)],
-        ["Verdict", *_verdicts(tiers, labels_alone, _ordered(table))],
+        ["Verdict", *_verdicts(tiers, labels_alone)],
     ]
     lines = [line for block in blocks for line in [*block, ""]]
     return "\n".join(p for line in lines for p in (_fit(line) or [""])).rstrip() + "\n"
 
 
-def _ordered(table: LeadTable) -> int:
-    """How many leads of the training part ordered."""
-    train = (pl.col("part") == "train") & pl.col("mature") & (pl.col("label") == 1)
-    return table.rows.filter(train)["lead_id"].n_unique()
-
-
-def _verdicts(tiers: Sequence[TierAudit], labels_alone: float, ordered: int) -> list[str]:
-    if ordered < FEWEST:
-        return [
-            f"{ordered} training leads ordered: with fewer than {FEWEST}, no tier is judged."
-        ]
+def _verdicts(tiers: Sequence[TierAudit], labels_alone: float) -> list[str]:
     return [*(sentence(tier, labels_alone) for tier in tiers), *remedy(tiers, labels_alone)]
 
 
-def _where(ordered: int) -> str:
+def _where(tiers: Sequence[TierAudit]) -> str:
     return (
-        f"Of mature training rows alone, in which {ordered:,} leads ordered; counts are "
+        f"Of mature training rows alone ({tiers[0].ordered:,} leads ordered); counts are "
         "estimates from a sample of them. Intervals are 95 %, by bootstrap over leads."
     )
 
@@ -101,10 +91,10 @@ def _count_line(tier: TierAudit) -> str:
     )
 
 
-def _meaning(tiers: Sequence[TierAudit], labels_alone: float, *, judged: bool) -> list[str]:
+def _meaning(tiers: Sequence[TierAudit], labels_alone: float) -> list[str]:
     head = f"  {'tier':<{NAME}}{'verdict':<12}{'one field tells the winner':<32}{'teaches':>9}"
     lines = [
-        f"  {_cut(tier.name)}{worth(tier, labels_alone) if judged else '-':<12}"
+        f"  {_cut(tier.name)}{worth(tier, labels_alone):<12}"
         f"{f'{_percent(tier.told)} {tier.best_input}'[:31]:<32}"
         f"{_figure(tier.teaches.value):>9}{_percent(tier.agrees.value):>10}"
         for tier in tiers

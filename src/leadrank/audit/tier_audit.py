@@ -31,6 +31,7 @@ class TierAudit:
 
     Args:
         name: the tier's.
+        ordered: how many of the audited leads ordered, of any tier.
         pairs: about how many there are among all training rows.
         with_order: share of them with an order among the two; the others say something that
             the labels do not.
@@ -47,6 +48,7 @@ class TierAudit:
     """
 
     name: str
+    ordered: int
     pairs: float
     with_order: float
     across_lists: float | None
@@ -96,6 +98,7 @@ def _audit(
     free = ~order
     return TierAudit(
         name=tier.name,
+        ordered=len(np.unique(audited.lead[audited.label > 0])),
         pairs=float(weight.sum()),
         with_order=_share(order, weight),
         across_lists=_across(audited.rows["group"], winner, loser, weight),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from leadrank.audit.tier_audit import TierAudit
+from leadrank.funnel.split import FEWEST
 
 #: One field tells the winner this often: the pair teaches that field and nothing else.
 SHORTCUT = 0.95
@@ -13,20 +14,25 @@ ALL_ORDERS = 0.995
 #: A tier that teaches so much less (AUC) than the labels pulls away from what they know.
 WEAKER = 0.05
 
-Worth = Literal["empty", "shortcut", "orders", "misleads", "says little", "weaker", "agrees"]
+Worth = Literal[
+    "empty", "few orders", "shortcut", "orders", "misleads", "says little", "weaker", "agrees"
+]
 
 
 def worth(tier: TierAudit, labels_alone: float) -> Worth:
     """A tier's worth, by the first of these that holds.
 
-    `empty`: no pairs. `shortcut`: one field tells the winner in 95 % of the pairs. `orders`:
-    every pair holds an order, so it repeats the labels. `misleads`: the 95 % interval of
-    `teaches` or of `agrees` lies below 1/2. `says little`: one of them includes 1/2, or has
-    too few pairs. `weaker`: both lie above, but `teaches` at least 0.05 below `labels_alone`
-    (AUC of orders by a score learned from orders alone, out of fold). `agrees`: the rest.
+    `empty`: no pairs. `few orders`: fewer than ten leads ordered, which judge nothing.
+    `shortcut`: one field tells the winner in 95 % of the pairs. `orders`: every pair holds an
+    order, so it repeats the labels. `misleads`: the 95 % interval of `teaches` or of `agrees`
+    lies below 1/2. `says little`: one of them includes 1/2, or has too few pairs. `weaker`:
+    both lie above, but `teaches` at least 0.05 below `labels_alone` (AUC of orders by a score
+    learned from orders alone, out of fold). `agrees`: the rest.
     """
     if not tier.pairs:
         return "empty"
+    if tier.ordered < FEWEST:
+        return "few orders"
     if tier.told >= SHORTCUT:
         return "shortcut"
     if tier.with_order >= ALL_ORDERS:
@@ -48,6 +54,10 @@ def sentence(tier: TierAudit, labels_alone: float) -> str:
     )
     return {
         "empty": f"{tier.name} has no pairs.",
+        "few orders": (
+            f"{tier.name} is not judged: {tier.ordered} training leads ordered, and fewer than "
+            f"{FEWEST} tell nothing."
+        ),
         "shortcut": (
             f"{tier.name} is a shortcut: {tier.best_input!r} alone tells the winner in "
             f"{tier.told:.0%} of its pairs, so they teach that field and nothing else."
@@ -71,6 +81,8 @@ def remedy(tiers: Sequence[TierAudit], labels_alone: float) -> list[str]:
     """What to do about it, in sentences."""
     found = {tier.name: worth(tier, labels_alone) for tier in tiers}
     bad = [name for name, value in found.items() if value in ("misleads", "shortcut")]
+    if "few orders" in found.values():
+        return []
     if not bad:
         return ["No tier misleads or is a shortcut. Whether pairs help is another question."]
     weights = ", ".join(f'"{name}": 0' for name in bad)

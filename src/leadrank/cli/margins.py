@@ -13,11 +13,12 @@ from leadrank.compare.presets import experiment_files, read_experiment
 from leadrank.compare.study import open_study
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
+from leadrank.funnel.split import FEWEST
 from leadrank.lab.cells import RATES, SHARES, run_cells
 from leadrank.lab.measure import Test, measure
 from leadrank.lab.report import page, write_lab
 from leadrank.lab.trials import REFERENCE, Trial, trials_of
-from leadrank.preference.intervals import FEWEST, too_few
+from leadrank.preference.intervals import too_few
 from leadrank.training.root import filed_as, named_crm
 
 SMOKE_ROWS, SMOKE_TOKENS, SMOKE_LAYERS = 64, 64, 2

@@ -13,7 +13,7 @@ from leadrank.errors import UserError
 from leadrank.funnel import load_crm_file, read_lead_table
 from leadrank.funnel.notes import NoteCounts
 from leadrank.preference import ranking_metrics
-from leadrank.scoring.call_list import call_list, format_call_list, write_call_list
+from leadrank.scoring.call_list import call_list, format_call_list, in_zone, write_call_list
 from leadrank.scoring.new_leads import score_table, with_tables
 from leadrank.scoring.saved_model import CRM, load_model
 from leadrank.training.root import data_root
@@ -47,7 +47,7 @@ def run_score(chosen: Namespace) -> int:
     ranked = score_table(saved, table, dense=not chosen.four_bit).sort("rank")
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     if chosen.out.suffix == ".csv":
-        write_call_list(ranked, chosen.out)
+        write_call_list(in_zone(ranked, crm.timezone), chosen.out)
     else:
         ranked.write_parquet(chosen.out)
     print(f"{len(ranked):,} leads ranked in {chosen.out}")

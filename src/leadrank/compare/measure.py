@@ -19,10 +19,11 @@ from scipy.stats import norm
 from torch import Tensor
 
 from leadrank.compare.results import Result
+from leadrank.funnel.split import FEWEST
 from leadrank.preference import ranking_metrics
 from leadrank.preference.auc_by_lists import auc_by_lists
 from leadrank.preference.delong import delong
-from leadrank.preference.intervals import lead_draws, too_few
+from leadrank.preference.intervals import fewer_outcome, lead_draws
 from leadrank.preference.list_precision import list_precision
 from leadrank.preference.metrics import ranking_figures
 from leadrank.preference.probability_metrics import chance_ece
@@ -40,7 +41,8 @@ class Measured:
 
     `figures`: means over seeds; `draws`: {figure: [draws]} of that mean; `seed_sd`: standard
     deviation over seeds, NaN for one; `ece_before`: calibration error of sigmoid(score), NaN
-    where the score is no logit; `few_hits`: figures that rest on fewer than 10 orders.
+    where the score is no logit; `few_hits`: figures that rest on fewer than 10 orders;
+    `outcomes`: leads that had the rarer outcome, over all windows.
     """
 
     result: Result
@@ -49,6 +51,12 @@ class Measured:
     seed_sd: dict[str, float]
     ece_before: float
     few_hits: list[str]
+    outcomes: int
+
+    @property
+    def few(self) -> bool:
+        """Whether too few leads had either outcome for any interval."""
+        return self.outcomes < FEWEST
 
     @property
     def sampled(self) -> bool:
@@ -56,13 +64,13 @@ class Measured:
         return self.result.num_scored * len(self.result.seeds) < self.result.scores.height
 
     def interval(self, figure: str) -> tuple[float, float]:
-        """95 % interval, of percentiles; NaN where the figure is undefined in every draw.
+        """95 % interval, of percentiles; NaN where `few`, or undefined in every draw.
 
         That of the calibration error is the basic interval, 2 value - percentiles: chance
         makes an error even of right probabilities, a draw adds its own on top, and percentiles
         would lie above the figure that they are of.
         """
-        if figure not in self.draws:
+        if self.few or figure not in self.draws:
             return (np.nan, np.nan)
         low, high = _percentiles(self.draws[figure])
         if figure == "ece":
@@ -119,6 +127,7 @@ def measure(
         {n: float(v.std(ddof=1)) if len(v) > 1 else np.nan for n, v in values.items()},
         _ece_before(result, [columns for columns, _ in blocks]),
         points[0]["few_hits"],
+        fewer_outcome(blocks[0][0]["label"], blocks[0][1]),
     )
 
 
@@ -143,6 +152,7 @@ def _pooled(parts: list[Measured]) -> Measured:
         },
         draws={name: np.mean([one.draws[name] for one in parts], axis=0) for name in drawn},
         seed_sd=dict.fromkeys(figures, np.nan),
+        outcomes=sum(one.outcomes for one in parts),
     )
 
 
@@ -170,8 +180,8 @@ def paired(measured: list[Measured], against: Measured, *, exact: bool = True) -
 def _pair(one: Measured, against: Measured, figure: str, exact: bool) -> Paired:
     gaps = one.draws[figure] - against.draws[figure]
     gap = one.figures[figure] - against.figures[figure]
-    low, high = _percentiles(gaps)
-    few = math.isnan(low)
+    few = one.few or against.few
+    low, high = (math.nan, math.nan) if few else _percentiles(gaps)
     error = math.nan if few else float(np.nanstd(gaps, ddof=1))
     p = float(2 * norm.sf(abs(gap) / error)) if few or error > 0 else float(gap == 0)
     exact = exact and figure == "auc" and not few
@@ -266,25 +276,19 @@ def _ranks(column: pl.Series) -> pl.Series:
 def _drawn(
     columns: dict[str, Any], lead: Tensor, draws: int, seed: int, leads: int | None
 ) -> dict[str, Floats]:
-    """{figure: [draws]} of `_point`'s figures, as `bootstrap_intervals` draws them.
-
-    NaN where `too_few` leads ordered.
-    """
+    """{figure: [draws]} of `_point`'s figures, as `bootstrap_intervals` draws them."""
     # Rows sorted by score make each later look-up by rank run through memory in order.
     order = columns["score"].argsort(descending=True, stable=True)
     sorted_: dict[str, Any] = {
         name: None if column is None else column[order] for name, column in columns.items()
     }
     weight: Tensor = sorted_.pop("weight")
-    few = too_few(columns["label"], lead)
     found = [
         ranking_figures(weight=times * weight, **sorted_)
         # Not the first calls of a list: a draw of leads breaks the list that they are of.
         | list_figures(weight=times * weight, **sorted_, capacity=None)
-        for times in lead_draws(lead[order], draws=1 if few else draws, seed=seed, leads=leads)
+        for times in lead_draws(lead[order], draws=draws, seed=seed, leads=leads)
     ]
-    if few:
-        return {name: np.full(draws, np.nan) for name in found[0]}
     return {name: torch.cat([one[name] for one in found]).numpy() for name in found[0]}
 
 

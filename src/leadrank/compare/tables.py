@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from leadrank.compare.measure import PRIMARY, SEEN, Measured, Paired
 from leadrank.evaluation.figures import NAMES, written
-from leadrank.preference.intervals import FEWEST
+from leadrank.funnel.split import FEWEST
 
 #: Laid out as the tables of arXiv 2606.04387: the benchmark's, then the industrial test's.
 BENCHMARK = ("auc", "average_precision")
@@ -194,13 +194,15 @@ def verdict(low: float | None, high: float | None) -> str:
 
 def _verdict(pair: Paired) -> str:
     if math.isnan(pair.low):
-        return f"cannot tell: under {FEWEST} leads ordered"
+        return f"cannot tell: under {FEWEST} leads ordered, or did not"
     said = verdict(pair.low, pair.high)
     return f"{said} below {pair.seen:.3f}" if said == "cannot tell" else said
 
 
 def _power(pairs: Sequence[Paired]) -> str:
     tests = sum(not math.isnan(pair.p) for pair in pairs)
+    if not tests:
+        return "Differences have no intervals."
     return (
         f"Differences with 95 % intervals by paired bootstrap over leads. Of {tests} such "
         f"tests without any true difference about {tests / 20:.1f} would leave 0 outside "

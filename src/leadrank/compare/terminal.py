@@ -74,9 +74,10 @@ def _value(row: Mapping[str, Any]) -> str:
 
 def _difference(pair: Mapping[str, Any]) -> str:
     numbers = [pair[name] for name in ("difference", "low", "high")]
-    gap, low, high = ("n/a" if one is None else f"{one:+.3f}" for one in numbers)
-    star = "*" if pair["p"] is not None and pair["p"] < 0.05 else " "
-    short = [one.replace("0.", ".") for one in (gap, low, high)]
+    gap, low, high = (
+        "n/a" if one is None else f"{one:+.3f}".replace("0.", ".") for one in numbers
+    )
     if pair["low"] is None:
-        return short[0]
-    return f"{short[0]}{star}({short[1]} to {short[2]})"
+        return f"{gap} (too few)"
+    star = "*" if pair["p"] is not None and pair["p"] < 0.05 else " "
+    return f"{gap}{star}({low} to {high})"

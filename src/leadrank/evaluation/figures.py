@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 #: Public name -> what it is called here, and how it is written.
 NAMES = {
@@ -41,7 +41,7 @@ class System:
         if self.few_hits(metric):
             return ""
         low, high = self.intervals.get(metric) or (None, None)
-        if not (_defined(low) and _defined(high)):
+        if not (defined(low) and defined(high)):
             return ""
         return f"{written(metric, low)} to {written(metric, high)}"
 
@@ -70,8 +70,9 @@ def yardsticks(metrics: Mapping[str, Any]) -> list[System]:
 
 def written(metric: str, value: float | None) -> str:
     """A value in the metric's format."""
-    return NAMES[metric][1].format(value) if _defined(value) else UNKNOWN
+    return NAMES[metric][1].format(value) if defined(value) else UNKNOWN
 
 
-def _defined(value: float | None) -> bool:
+def defined(value: float | None) -> TypeGuard[float]:
+    """Whether there is a figure: NaN while a run ends, null in its metrics.json."""
     return value is not None and not math.isnan(value)

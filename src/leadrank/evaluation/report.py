@@ -111,7 +111,8 @@ def _metric_row(
     difference = ""
     if metric in paired:
         gap, low, high = paired[metric]
-        difference = f"{gap:+.3f}{_small(difference_interval(low, high))}"
+        difference = f"{gap:+.3f}" if figures.defined(gap) else ""
+        difference += _small(difference_interval(low, high))
     name = figures.NAMES[metric][0] + (" †" if few else "")
     head = f'<th scope="row" class="left">{text(name)}</th>'
     return f"<tr{' class=few' if few else ''}>{head}{cells}<td>{difference}</td></tr>"

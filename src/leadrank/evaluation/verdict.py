@@ -1,16 +1,16 @@
 """What a run showed, in words that claim no more than the interval allows."""
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import ArrayLike
 
+from leadrank.evaluation.figures import defined, written
+from leadrank.funnel.split import FEWEST
 from leadrank.preference import paired_difference
-from leadrank.preference.intervals import FEWEST
 
 MODELS = {
     "finetuned": "fine-tuned model",
@@ -19,8 +19,6 @@ MODELS = {
 }
 PRIMARY = "average_precision"
 TOO_FEW = f"fewer than {FEWEST} test leads ordered, or did not, and so few tell nothing"
-
-
 NO_TEXT = "It gives the text no weight: without any text its list would be the same."
 
 
@@ -59,24 +57,29 @@ def verdict(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -
     """
     model = MODELS[metrics["selected"]]
     _, low, high = paired[PRIMARY]
-    if _known(low) and low > 0:
+    if defined(low) and low > 0:
         return f"The {model} ranks these leads better than LightGBM."
-    if _known(high) and high < 0:
+    if defined(high) and high < 0:
         return f"The {model} ranks these leads worse than LightGBM."
     told = f"Cannot tell whether the {model} ranks these leads better than LightGBM"
-    return f"{told}." if _known(low) else f"{told}: {TOO_FEW}."
+    return f"{told}." if defined(low) else f"{told}: {TOO_FEW}."
 
 
 def evidence(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:
     """The figures behind the verdict: average precision, which decides it, and AUC."""
     said = [
-        f"{name} {metrics['test'][metric]:.3f} against {metrics['lightgbm'][metric]:.3f} "
-        f"(difference {gap:+.3f}{f', 95 % interval {told}' if told else ''})"
+        f"{name} {written(metric, metrics['test'][metric])} against "
+        f"{written(metric, metrics['lightgbm'][metric])}{_difference(*paired[metric])}"
         for metric, name in ((PRIMARY, "Average precision"), ("auc", "AUC"))
-        for gap, *interval in [paired[metric]]
-        for told in [difference_interval(*interval)]
     ]
     return "; ".join(said) + "."
+
+
+def _difference(gap: float | None, low: float | None, high: float | None) -> str:
+    told = difference_interval(low, high)
+    parts = [f"difference {gap:+.3f}"] if defined(gap) else []
+    parts += [f"95 % interval {told}"] if told else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def standing(metrics: Mapping[str, Any], paired: Mapping[str, Any]) -> str:
@@ -101,21 +104,16 @@ def _beside(gap: Sequence[float], other: str) -> str:
     difference, low, high = gap
     told = difference_interval(low, high)
     interval = f"({difference:+.3f}, {told})" if told else f"({difference:+.3f})"
-    if _known(low) and low > 0:
+    if defined(low) and low > 0:
         return f"is above {other} {interval}"
-    if _known(high) and high < 0:
+    if defined(high) and high < 0:
         return f"is below {other} {interval}"
     return f"cannot be told from {other} {interval}"
 
 
 def difference_interval(low: float | None, high: float | None) -> str:
     """`low to high`; empty where there is no interval."""
-    return f"{low:+.3f} to {high:+.3f}" if _known(low) and _known(high) else ""
-
-
-def _known(bound: float | None) -> TypeGuard[float]:
-    """NaN while a run ends, null in its metrics.json."""
-    return bound is not None and not math.isnan(bound)
+    return f"{low:+.3f} to {high:+.3f}" if defined(low) and defined(high) else ""
 
 
 def selection(metrics: Mapping[str, Any]) -> str:

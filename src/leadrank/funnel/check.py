@@ -7,7 +7,7 @@ from textwrap import wrap
 import polars as pl
 
 from leadrank.funnel.lead_table import LeadTable
-from leadrank.funnel.split import PARTS
+from leadrank.funnel.split import FEWEST, PARTS
 
 WIDTH = 80
 SHOWN_QUARANTINE = 10
@@ -16,7 +16,8 @@ SHOWN_QUARANTINE = 10
 def describe(table: LeadTable) -> str:
     """At most 80 columns of plain text: rows, parts, stages, missing values, what was left."""
     sections: list[Callable[[LeadTable], list[str]]] = [
-        _rows, _parts, _stages, _fields, _soft_signals, _text, _columns, _quarantine,
+        _rows, _parts, _few_orders, _stages, _fields, _soft_signals, _text, _columns,
+        _quarantine,
     ]  # fmt: skip
     blocks = [section(table) for section in sections]
     lines = [line for block in blocks if block for line in [*block, ""]]
@@ -94,6 +95,24 @@ def _parts(table: LeadTable) -> list[str]:
             ("in no part: lead is in a later part", split.lead_overlap),
         ]
     )
+
+
+def _few_orders(table: LeadTable) -> list[str]:
+    rows = table.rows
+    if rows["label"].null_count() == rows.height:
+        return []
+    ordered = rows.filter(pl.col("mature") & (pl.col("label") == 1))
+    found = {
+        part: ordered.filter(pl.col("part") == part)["lead_id"].n_unique() for part in PARTS
+    }
+    few = [f"{part} {count}" for part, count in found.items() if count < FEWEST]
+    if not few:
+        return []
+    return [
+        f"Too few leads ordered: {', '.join(few)}. From fewer than {FEWEST} next to nothing is "
+        "learned, and by them no model can be told from another. Give a longer history, other "
+        "shares to the parts (split), or a last stage that more leads reach."
+    ]
 
 
 def _stages(table: LeadTable) -> list[str]:

@@ -16,7 +16,7 @@ import polars as pl
 from leadrank.errors import UserError
 from leadrank.funnel.crm_columns import PLACEHOLDER, RESERVED
 from leadrank.funnel.read import scan, to_frame
-from leadrank.funnel.source_errors import first_bad_byte, said
+from leadrank.funnel.source_errors import AS_UTF8, first_bad_byte, said
 from leadrank.funnel.times import LATEST_UNIX_SECOND, utc_time
 
 SAMPLE_ROWS = 20_000
@@ -64,7 +64,7 @@ def _sample(path: Path) -> pl.DataFrame:
             rows = to_frame(connection.sql(f"FROM {scan(path)} LIMIT {SAMPLE_ROWS}"))
     except duckdb.Error as error:
         if place := first_bad_byte(path):
-            raise UserError(f"{path}: not UTF-8 at {place}; save it as UTF-8.") from None
+            raise UserError(f"{path}: not UTF-8 at {place}; {AS_UTF8}.") from None
         raise UserError(f"{path}: DuckDB cannot read the table: {said(error)}") from None
     if rows.is_empty():
         raise UserError(f"{path}: the table has no rows to guess from.")

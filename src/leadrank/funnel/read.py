@@ -49,10 +49,8 @@ def open_source(crm: CrmFile, root: str | Path) -> Iterator[duckdb.DuckDBPyConne
     """A DuckDB connection with a view per source table; UserError for what is absent."""
     files = {name: _table_file(crm, root, path) for name, path in crm.source.tables.items()}
     databases = {name: _located(crm, root, path) for name, path in crm.source.attach.items()}
-    with duckdb.connect() as connection, explained(crm, files | databases, connection):
+    with duckdb.connect() as connection, explained(crm, files, databases, connection):
         connection.execute("SET autoinstall_known_extensions=false")
-        # So that `read_csv('FILE')` in the query finds it as source.tables would.
-        connection.execute(f"SET file_search_path={_literal(str(Path(root).absolute()))}")
         connection.execute(f"SET TimeZone={_literal(crm.timezone)}")
         if crm.source.query:
             connection.execute("SET threads=1")

@@ -6,6 +6,7 @@ Looked into only after a failure, so nothing here costs a table that can be read
 import codecs
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,24 +19,25 @@ from leadrank.funnel.nearest import nearest
 
 #: After these DuckDB lists its own options, which a CRM file does not have.
 OPTIONS = re.compile(r"\n\n|\nThe search space used was|\nPossible fixes")
+AS_UTF8 = "save it as UTF-8 (`iconv -f latin1 -t utf-8 OLD > NEW`)"
 NAMED_COLUMN = re.compile(r'(?i)\bcolumn (?:named )?"([^"]+)"')
 
 
 @contextmanager
 def explained(
-    crm: CrmFile, files: dict[str, Path], connection: duckdb.DuckDBPyConnection
+    crm: CrmFile,
+    tables: dict[str, Path],
+    databases: dict[str, Path],
+    connection: duckdb.DuckDBPyConnection,
 ) -> Iterator[None]:
-    """UserError for what DuckDB cannot read; `files`: name -> file of the source."""
+    """UserError for what DuckDB cannot read; `tables`, `databases`: name -> file."""
     try:
         yield
     except duckdb.Error as error:
-        for name, path in files.items():
+        for path in tables.values():
             if path.is_file() and (place := first_bad_byte(path)):
-                instead = _in_query(crm.source.tables.get(name, ""))
-                raise UserError(
-                    f"{path}: not UTF-8 at {place}; save it as UTF-8{instead}."
-                ) from None
-        read = ", ".join(f"{name} ({path})" for name, path in files.items())
+                raise UserError(f"{path}: not UTF-8 at {place}; {AS_UTF8}.") from None
+        read = ", ".join(f"{name} ({path})" for name, path in (tables | databases).items())
         hint = _absent_column(str(error), connection)
         raise UserError(
             f"{crm.path}: DuckDB cannot read the source: {said(error)}\n"
@@ -49,7 +51,14 @@ def said(error: duckdb.Error) -> str:
 
 
 def first_bad_byte(path: Path) -> str | None:
-    """`line 3, byte 21` of the first byte that is not UTF-8."""
+    """`line 3, byte 21` of the first byte that is not UTF-8; None where no text can be read."""
+    try:
+        return _first_bad_byte(path)
+    except (OSError, EOFError, zlib.error):
+        return None
+
+
+def _first_bad_byte(path: Path) -> str | None:
     if path.suffix == ".parquet":
         return None
     decoder, line, start = codecs.getincrementaldecoder("utf-8")(), 1, 0
@@ -67,15 +76,6 @@ def first_bad_byte(path: Path) -> str | None:
                 )
             line, start = line + chunk.count(10), start + len(chunk)
     return None
-
-
-def _in_query(table: str) -> str:
-    if ".csv" not in table and ".tsv" not in table:
-        return ""
-    return (
-        ", or take it out of source.tables and read it in source.query: "
-        f"read_csv('{table}', encoding='latin-1', all_varchar=true)"
-    )
 
 
 def _absent_column(message: str, connection: duckdb.DuckDBPyConnection) -> str:

@@ -14,6 +14,9 @@ from leadrank.funnel.crm_keys import CrmFile
 from leadrank.funnel.stages import value_of
 
 PARTS = ("train", "validation", "test")
+#: Leads of either outcome without which a part tells nothing: percentile intervals of fewer lie
+#: too close (docs/method.md, "What decides on validation", and tests/preference).
+FEWEST = 10
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,12 @@ from leadrank.model.lead_model import LeadModel
 
 LARGEST = 127
 #: A token whose largest input is over so many times their root mean square is coded twice. Its
-#: rounding error, uniform over steps of largest / 127, would be over 15 / (127 sqrt(12)), that
-#: is 3.4 %, of that mean.
-OUTLIER = 15
+#: rounding error, uniform over steps of largest / 127, would be over 20 / (127 sqrt(12)), that
+#: is 4.5 %, of that mean.
+OUTLIER = 20
+#: Codes are filled up with zeros to a multiple of so many rows: a product of a new size is
+#: compiled first, and how many tokens are coded twice changes from layer to layer.
+ROWS = 64
 
 
 class Converted:
@@ -83,26 +86,27 @@ class Int8Linear(nn.Module):
 
     def __init__(self, linear: nn.Linear, inputs: Converted) -> None:
         super().__init__()
-        codes, scale = _codes(linear.weight.detach().float())
+        codes, scale = _coded(linear.weight.detach().float())
         self.register_buffer("codes", codes.t().contiguous(), persistent=False)
         self.register_buffer("scale", scale.flatten(), persistent=False)
         self.bias, self.inputs = linear.bias, inputs
 
     @staticmethod
     def convert(states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes [m + r, d], their scales [m + r, 1], and the r of m tokens coded twice."""
+        """Codes of m tokens, then of what is left of r of them; scales [m + r, 1]; the r."""
         tokens = states.flatten(0, -2).float()
-        codes, scale = _codes(tokens)
+        codes, scale = _coded(tokens)
         size = torch.linalg.vector_norm(tokens, dim=1) / tokens.shape[1] ** 0.5
         twice = (scale.flatten() * LARGEST > OUTLIER * size).nonzero().flatten()
-        left, left_scale = _codes(tokens[twice] - codes[twice] * scale[twice])
-        return torch.cat([codes, left]), torch.cat([scale, left_scale]), twice
+        left, left_scale = _coded(tokens[twice] - codes[twice] * scale[twice])
+        fill = codes.new_zeros(-(len(codes) + len(left)) % ROWS, codes.shape[1])
+        return torch.cat([codes, left, fill]), torch.cat([scale, left_scale]), twice
 
     def forward(self, states: Tensor) -> Tensor:
         """[... out] of [... in]."""
         codes, scale, twice = self.inputs.of(states)
-        products = torch._int_mm(codes, self.codes).float().mul_(scale)
-        count = len(codes) - len(twice)
+        products = torch._int_mm(codes, self.codes)[: len(scale)].float().mul_(scale)
+        count = len(scale) - len(twice)
         product = products[:count].index_add_(0, twice, products[count:]).mul_(self.scale)
         if self.bias is not None:
             product += self.bias
@@ -140,7 +144,7 @@ def cpu_encoder(encoder: LeadEncoder, engine: str) -> LeadEncoder:
     return twin
 
 
-def _codes(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Whole numbers from -127 to 127 [m d], and what each row's ones stand for [m 1]."""
+def _coded(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Whole numbers from -127 to 127 [m d], and what one of each row stands for [m 1]."""
     scale = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(LARGEST)
     return (rows / scale).round_().to(torch.int8), scale

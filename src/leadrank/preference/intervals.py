@@ -13,13 +13,10 @@ from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from leadrank.errors import UserError
+from leadrank.funnel.split import FEWEST
 from leadrank.preference.metrics import check_rows, ranking_figures
 from leadrank.preference.order_metrics import auc, average_precision
 
-#: Leads of either outcome without which there is no interval. The percentiles of fewer are too
-#: close: of two equally good scores one was told better in 8 % of 200 simulated tests with 10
-#: orders, 13 with 5, 40 with 2 and 82 with 1, where 5 % is meant.
-FEWEST = 10
 UNKNOWN = (float("nan"), float("nan"))
 
 # Rows times draws in one chunk: 8 MB a temporary, which stays in the processor's cache.
@@ -53,7 +50,7 @@ def bootstrap_intervals(
 
     Draws in which a figure is undefined (no positive row drawn) are left out of its interval;
     a figure undefined in all of them has the interval (NaN, NaN), as has every one where
-    `too_few` leads ordered. `list_ndcg` has none: a draw
+    `too_few` leads had either outcome. `list_ndcg` has none: a draw
     breaks a list of thirty into one of nineteen with repeats, in which orders stand higher.
 
     Args:
@@ -117,7 +114,7 @@ def paired_difference(
     """Return metric(score_a) - metric(score_b) for AUC and average precision, on shared draws.
 
     Both scores are measured on the same draws of leads, so what they have in common cancels.
-    The interval is (NaN, NaN) where `too_few` leads ordered.
+    The interval is (NaN, NaN) where `too_few` leads had either outcome.
     Arguments as in `bootstrap_intervals`.
     """
     check_rows(score_a, label, weight)
@@ -140,7 +137,12 @@ def paired_difference(
 
 def too_few(label: Tensor, lead: Int64[Tensor, " n"]) -> bool:
     """Whether fewer than FEWEST leads ordered, or fewer did not: no interval holds then."""
-    return any(len(lead[label == outcome].unique()) < FEWEST for outcome in (0, 1))
+    return fewer_outcome(label, lead) < FEWEST
+
+
+def fewer_outcome(label: Tensor, lead: Int64[Tensor, " n"]) -> int:
+    """How many leads had the rarer of the two outcomes."""
+    return min(len(lead[label == outcome].unique()) for outcome in (0, 1))
 
 
 def lead_draws(

@@ -53,10 +53,14 @@ def call_list(
         "lead_id", keep="first", maintain_order=True
     )
     ranked = _ranked(latest, tie="lead_id").with_columns(grade=_grade(base_rate))
-    if isinstance(ranked.schema["snapshot"], pl.Datetime):
-        local = pl.col("snapshot").dt.convert_time_zone(timezone)
-        ranked = ranked.with_columns(local)
-    return ranked.select(COLUMNS).sort("rank")
+    return in_zone(ranked, timezone).select(COLUMNS).sort("rank")
+
+
+def in_zone(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """The same instants told in a time zone, where snapshots are instants."""
+    if not isinstance(frame.schema["snapshot"], pl.Datetime):
+        return frame
+    return frame.with_columns(pl.col("snapshot").dt.convert_time_zone(timezone))
 
 
 def _ranked(predictions: pl.DataFrame, *, tie: str) -> pl.DataFrame:

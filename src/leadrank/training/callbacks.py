@@ -122,6 +122,7 @@ def taught_on_train(
         probe.score(text[rows], fields[rows], ngrams[rows]) for probe in (taught, alone)
     )
     gap = gain_on_validation(data, of_taught, of_alone)
+    # Too few orders give no interval (NaN), and decide nothing.
     if gap.difference < -(gap.high - gap.low) / ERRORS_IN_95:
         return alone, False
     return taught, True
