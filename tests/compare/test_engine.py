@@ -271,7 +271,7 @@ def test_a_refusal_that_may_quote_the_table_is_said_and_not_kept(engine_of):
     engine.say = said.append
 
     def reads(study, seed):
-        with duckdb.connect() as connection, explained(study.table.crm, {}, connection):
+        with duckdb.connect() as connection, explained(study.table.crm, {}, {}, connection):
             raise duckdb.ConversionException("no DOUBLE in 'Anna Blum, 0171 5550123'")
 
     engine.run({"reads": system(reads)})
