@@ -85,6 +85,12 @@ def test_a_table_in_latin_1_is_told_how_to_save_it(make_crm, tmp_path):
         read_lead_table(make_crm(), tmp_path)
 
 
+def test_a_query_that_reads_no_table_is_named_alone(make_crm, tmp_path):
+    source = {"tables": {}, "query": "select 1 as other"}
+    with pytest.raises(UserError, match=r"missing from the result of source\.query:\n"):
+        read_lead_table(make_crm(source=source), tmp_path)
+
+
 def test_a_database_is_not_blamed_for_its_bytes(make_crm, tmp_path):
     (tmp_path / "leads.csv").write_text(CSV)
     with duckdb.connect(str(tmp_path / "notes.duckdb")) as connection:

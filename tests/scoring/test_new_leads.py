@@ -1,5 +1,6 @@
 """Which files `leadrank score` reads: those given, and the CRM's own for the rest."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import duckdb
@@ -141,7 +142,8 @@ def test_the_command_reads_the_rest_under_its_root(
     monkeypatch.setattr(
         command, "load_run", lambda folder: SimpleNamespace(model_folder=folder)
     )
-    monkeypatch.setattr(command, "load_crm_file", lambda file: make_crm())
+    crm = replace(make_crm(), timezone="Europe/Vienna")
+    monkeypatch.setattr(command, "load_crm_file", lambda file: crm)
     monkeypatch.setattr(command, "load_model", load_model)
     monkeypatch.setattr(command, "score_table", score_table)
     words = ["score", "--run", "run", "--data", f"leads={tmp_path / 'new.csv'}"]
@@ -149,6 +151,8 @@ def test_the_command_reads_the_rest_under_its_root(
     assert command_line(*words, "--out", out, "--root", tmp_path / "root") == 0
     assert "read from the data root: deals" in capsys.readouterr().out
     assert sorted(pl.read_csv(out)["lead_id"]) == ["n1", "n2"]
+    # Midnight in Vienna, which is the evening before in UTC.
+    assert "2024-09-01T00:00:00.000000+0200" in out.read_text("utf-8")
     words += ["--out", out, "--root", tmp_path / "elsewhere"]
     loaded.clear()
     assert command_line(*words) == 2

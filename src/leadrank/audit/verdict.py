@@ -80,9 +80,9 @@ def sentence(tier: TierAudit, labels_alone: float) -> str:
 def remedy(tiers: Sequence[TierAudit], labels_alone: float) -> list[str]:
     """What to do about it, in sentences."""
     found = {tier.name: worth(tier, labels_alone) for tier in tiers}
-    bad = [name for name, value in found.items() if value in ("misleads", "shortcut")]
     if "few orders" in found.values():
         return []
+    bad = [name for name, value in found.items() if value in ("misleads", "shortcut")]
     if not bad:
         return ["No tier misleads or is a shortcut. Whether pairs help is another question."]
     weights = ", ".join(f'"{name}": 0' for name in bad)

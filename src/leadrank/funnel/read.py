@@ -122,9 +122,8 @@ def _only_table(crm: CrmFile) -> str:
 def _origin(crm: CrmFile) -> str:
     if not crm.source.query:
         return _named(crm, [_only_table(crm)])
-    return (
-        f"the result of source.query over {_named(crm, crm.source.tables | crm.source.attach)}"
-    )
+    over = _named(crm, crm.source.tables | crm.source.attach)
+    return f"the result of source.query{f' over {over}' if over else ''}"
 
 
 def _named(crm: CrmFile, tables: Iterable[str]) -> str:

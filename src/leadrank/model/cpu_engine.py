@@ -93,7 +93,7 @@ class Int8Linear(nn.Module):
 
     @staticmethod
     def convert(states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes of m tokens, then of what is left of r of them; scales [m + r, 1]; the r."""
+        """Codes of m tokens, then of what r of them lost; scales [m + r, 1]; which r."""
         tokens = states.flatten(0, -2).float()
         codes, scale = _coded(tokens)
         size = torch.linalg.vector_norm(tokens, dim=1) / tokens.shape[1] ** 0.5
