@@ -27,9 +27,9 @@ LARGEST = 127
 #: rounding error, uniform over steps of largest / 127, would be over 20 / (127 sqrt(12)), that
 #: is 4.5 %, of that mean.
 OUTLIER = 20
-#: Codes are filled up with zeros to a multiple of so many rows: a product of a new size is
-#: compiled first, and how many tokens are coded twice changes from layer to layer.
-ROWS = 64
+#: Codes are filled up to a multiple of so many rows: a product of a new size is compiled first,
+#: and how many tokens are coded twice changes from layer to layer.
+ROWS = 32
 
 
 class Converted:
@@ -86,7 +86,9 @@ class Int8Linear(nn.Module):
 
     def __init__(self, linear: nn.Linear, inputs: Converted) -> None:
         super().__init__()
-        codes, scale = _coded(linear.weight.detach().float())
+        weight = linear.weight.detach().float()
+        scale = _scale(weight)
+        codes = (weight / scale).round_().to(torch.int8)
         self.register_buffer("codes", codes.t().contiguous(), persistent=False)
         self.register_buffer("scale", scale.flatten(), persistent=False)
         self.bias, self.inputs = linear.bias, inputs
@@ -95,19 +97,27 @@ class Int8Linear(nn.Module):
     def convert(states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Codes of m tokens, then of what r of them lost; scales [m + r, 1]; which r."""
         tokens = states.flatten(0, -2).float()
-        codes, scale = _coded(tokens)
+        scale = _scale(tokens)
         size = torch.linalg.vector_norm(tokens, dim=1) / tokens.shape[1] ** 0.5
         twice = (scale.flatten() * LARGEST > OUTLIER * size).nonzero().flatten()
-        left, left_scale = _coded(tokens[twice] - codes[twice] * scale[twice])
-        fill = codes.new_zeros(-(len(codes) + len(left)) % ROWS, codes.shape[1])
-        return torch.cat([codes, left, fill]), torch.cat([scale, left_scale]), twice
+        count, rows = len(tokens), len(tokens) + len(twice)
+        codes = tokens.new_empty(rows + -rows % ROWS, tokens.shape[1], dtype=torch.int8)
+        codes[:count] = (tokens / scale).round_()
+        left = tokens[twice] - codes[twice] * scale[twice]
+        left_scale = _scale(left)
+        codes[count:rows] = (left / left_scale).round_()
+        return codes, torch.cat([scale, left_scale]), twice
 
     def forward(self, states: Tensor) -> Tensor:
         """[... out] of [... in]."""
         codes, scale, twice = self.inputs.of(states)
-        products = torch._int_mm(codes, self.codes)[: len(scale)].float().mul_(scale)
-        count = len(scale) - len(twice)
-        product = products[:count].index_add_(0, twice, products[count:]).mul_(self.scale)
+        rows, count = len(scale), len(scale) - len(twice)
+        products = scale.new_empty(len(codes), len(self.scale))
+        # Whole numbers first, in the memory of the floats that they then become.
+        whole = products.view(torch.int32)
+        torch._int_mm(codes, self.codes, out=whole)
+        products.copy_(whole)[:rows].mul_(scale)
+        product = products[:count].index_add_(0, twice, products[count:rows]).mul_(self.scale)
         if self.bias is not None:
             product += self.bias
         return product.view(*states.shape[:-1], -1).to(states.dtype)
@@ -144,7 +154,7 @@ def cpu_encoder(encoder: LeadEncoder, engine: str) -> LeadEncoder:
     return twin
 
 
-def _coded(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Whole numbers from -127 to 127 [m d], and what one of each row stands for [m 1]."""
-    scale = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(LARGEST)
-    return (rows / scale).round_().to(torch.int8), scale
+def _scale(rows: Tensor) -> Tensor:
+    """What a step of one is worth if the largest of each row is 127 steps [m 1], of [m d]."""
+    largest = torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True))
+    return largest.clamp_(min=1e-12).div_(LARGEST)
