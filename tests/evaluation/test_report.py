@@ -212,6 +212,14 @@ def test_a_kept_probe_that_reads_no_text_is_said(
     assert selection(kept).endswith(NO_TEXT) == said
 
 
+def test_a_run_on_a_part_of_its_table_says_so_first(tmp_path: Path) -> None:
+    for rows, said in ((64, True), (None, False)):
+        printed = summary(metrics(max_rows=rows), "rank", run="r", paired={"lightgbm": FEW})
+        assert printed.startswith("A trial on 64 rows at most") == said
+        page = report(tmp_path, metrics=metrics(max_rows=rows))
+        assert ("A trial on 64 rows at most" in page.split("<h1>")[0]) == said
+
+
 def test_without_an_interval_the_difference_stands_alone(tmp_path: Path) -> None:
     printed = summary(metrics(), "rank", run="r", paired={"lightgbm": FEW})
     assert "(difference +0.400); AUC" in " ".join(printed.split())

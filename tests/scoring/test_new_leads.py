@@ -151,6 +151,7 @@ def test_the_command_reads_the_rest_under_its_root(
     assert command_line(*words, "--out", out, "--root", tmp_path / "root") == 0
     assert "read from the data root: deals" in capsys.readouterr().out
     assert sorted(pl.read_csv(out)["lead_id"]) == ["n1", "n2"]
+    assert pl.read_csv(out)["grade"].to_list() == ["A", "A"]  # five times the base rate
     # Midnight in Vienna, which is the evening before in UTC.
     assert "2024-09-01T00:00:00.000000+0200" in out.read_text("utf-8")
     words += ["--out", out, "--root", tmp_path / "elsewhere"]

@@ -13,7 +13,13 @@ from leadrank.errors import UserError
 from leadrank.funnel import load_crm_file, read_lead_table
 from leadrank.funnel.notes import NoteCounts
 from leadrank.preference import ranking_metrics
-from leadrank.scoring.call_list import call_list, format_call_list, in_zone, write_call_list
+from leadrank.scoring.call_list import (
+    call_list,
+    format_call_list,
+    grade_of,
+    in_zone,
+    write_call_list,
+)
 from leadrank.scoring.new_leads import score_table, with_tables
 from leadrank.scoring.saved_model import CRM, load_model
 from leadrank.training.root import data_root
@@ -44,7 +50,8 @@ def run_score(chosen: Namespace) -> int:
     table = read_lead_table(crm, root if left else Path(), labelled=False)
     _say_quarantine(table.report.quarantine, chosen.out)
     _say_notes(table.report.notes)
-    ranked = score_table(saved, table, dense=not chosen.four_bit).sort("rank")
+    scored = score_table(saved, table, dense=not chosen.four_bit)
+    ranked = scored.with_columns(grade=grade_of(saved.base_rate)).sort("rank")
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     if chosen.out.suffix == ".csv":
         write_call_list(in_zone(ranked, crm.timezone), chosen.out)

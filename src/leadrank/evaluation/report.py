@@ -17,6 +17,7 @@ from leadrank.evaluation.page import definitions, inline_svg, page, section, tab
 from leadrank.evaluation.verdict import (
     difference_interval,
     evidence,
+    scope,
     selection,
     standing,
     verdict,
@@ -72,7 +73,8 @@ def _header(
     )
     return (
         f'<p class="quiet">leadrank report: {text(title)}</p>'
-        f"<h1>{text(verdict(metrics, paired['lightgbm']))}</h1>"
+        + (f"<p>{text(part)}</p>" if (part := scope(metrics)) else "")
+        + f"<h1>{text(verdict(metrics, paired['lightgbm']))}</h1>"
         f"<p>{text(evidence(metrics, paired['lightgbm']))}</p><p>{text(worth)}</p>"
         + (f"<p>{text(place)}</p>" if (place := standing(metrics, paired)) else "")
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leadrank.evaluation.figures import NAMES, systems
-from leadrank.evaluation.verdict import evidence, selection, standing, verdict
+from leadrank.evaluation.verdict import evidence, scope, selection, standing, verdict
 
 WIDTH = 80
 SHOWN = (
@@ -34,6 +34,7 @@ def summary(
     """
     test = metrics["test"]
     lines = [
+        *textwrap.wrap(scope(metrics), WIDTH),
         *textwrap.wrap(verdict(metrics, paired["lightgbm"]), WIDTH),
         *textwrap.wrap(evidence(metrics, paired["lightgbm"]), WIDTH),
         *textwrap.wrap(selection(metrics), WIDTH),

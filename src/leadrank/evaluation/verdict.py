@@ -19,6 +19,7 @@ MODELS = {
 }
 PRIMARY = "average_precision"
 TOO_FEW = f"fewer than {FEWEST} test leads ordered, or did not, and so few tell nothing"
+TRIAL = "A trial on {:,} rows at most, rich in orders: of all leads it says nothing."
 NO_TEXT = "It gives the text no weight: without any text its list would be the same."
 
 
@@ -63,6 +64,12 @@ def verdict(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -
         return f"The {model} ranks these leads worse than LightGBM."
     told = f"Cannot tell whether the {model} ranks these leads better than LightGBM"
     return f"{told}." if defined(low) else f"{told}: {TOO_FEW}."
+
+
+def scope(metrics: Mapping[str, Any]) -> str:
+    """What the figures of a run on a part of its table are worth; empty where it read all."""
+    rows = metrics.get("max_rows")
+    return TRIAL.format(rows) if rows is not None else ""
 
 
 def evidence(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:

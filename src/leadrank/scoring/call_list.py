@@ -52,7 +52,7 @@ def call_list(
     latest = predictions.sort("snapshot", descending=True, maintain_order=True).unique(
         "lead_id", keep="first", maintain_order=True
     )
-    ranked = _ranked(latest, tie="lead_id").with_columns(grade=_grade(base_rate))
+    ranked = _ranked(latest, tie="lead_id").with_columns(grade=grade_of(base_rate))
     return in_zone(ranked, timezone).select(COLUMNS).sort("rank")
 
 
@@ -83,7 +83,8 @@ def _ranked(predictions: pl.DataFrame, *, tie: str) -> pl.DataFrame:
     )
 
 
-def _grade(base_rate: float) -> pl.Expr:
+def grade_of(base_rate: float) -> pl.Expr:
+    """The grade of `probability`: A to E, see GRADES."""
     grade = pl.lit(LOWEST_GRADE)
     for name, multiple in reversed(GRADES):
         reached = pl.col("probability") >= multiple * base_rate
