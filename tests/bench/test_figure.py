@@ -27,13 +27,14 @@ def test_lines_fit_80_columns():
 
 def test_the_file_keeps_what_was_not_measured_again(tmp_path):
     file = tmp_path / "deep" / "results.json"
-    write_figures(file, [Figure("a", 1.0, "s", 1), Figure("  b", 1.0, "times", 2, 2.0)])
-    write_figures(file, [Figure("b", 3.0, "times", 2, 2.0)])
+    first = [Figure("a", 1.0, "s", 1), Figure("  b", 1.0, "times", 2, 2.0)]
+    write_figures(file, first, commit="one")
+    write_figures(file, [Figure("b", 3.0, "times", 2, 2.0)], commit="two")
     assert json.loads(file.read_text()) == [
         {"name": "a", "value": 1.0, "unit": "s", "n": 1, "target": None, "bound": "least",
-         "holds": None},
+         "holds": None, "commit": "one"},
         {"name": "b", "value": 3.0, "unit": "times", "n": 2, "target": 2.0, "bound": "least",
-         "holds": True},
+         "holds": True, "commit": "two"},
     ]  # fmt: skip
 
 

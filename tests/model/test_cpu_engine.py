@@ -1,5 +1,9 @@
 """CPU engines: nearly the dense vectors, and a lead's score its own whatever is beside it."""
 
+import os
+import platform
+import subprocess
+import sys
 from argparse import ArgumentParser
 
 import hypothesis.extra.numpy
@@ -19,18 +23,24 @@ from leadrank.model.cpu_engine import (
     Int8Linear,
     cpu_encoder,
     cpu_engine,
+    exact_products,
 )
 from leadrank.model.rows import pad
 
 #: How far a vector may turn from the dense one's, as a cosine.
 LEAST = {"bfloat16": 0.999, "int8": 0.99}
-ENGINES = pytest.mark.parametrize("engine", list(LAYERS))
+#: A CPU without exact int8 products is refused that engine, as a test below has it.
+exact = pytest.mark.skipif(not exact_products(), reason="this CPU has no exact int8 products")
+ENGINES = pytest.mark.parametrize(
+    "engine", [pytest.param(name, marks=[exact] * (name == "int8")) for name in LAYERS]
+)
 
 
 def layer(engine: str, linear: nn.Linear) -> nn.Module:
     return LAYERS[engine](linear, Converted(LAYERS[engine].convert))
 
 
+@exact
 def test_int8_gives_the_product_of_its_codes():
     linear = nn.Linear(2, 1)
     linear.weight.data = torch.tensor([[1.0, -0.5]])
@@ -41,6 +51,7 @@ def test_int8_gives_the_product_of_its_codes():
     assert layer("int8", linear)(states).item() == pytest.approx(expected, abs=1e-6)
 
 
+@exact
 def test_int8_keeps_what_is_beside_an_outlier():
     linear = nn.Linear(900, 1, bias=False)
     linear.weight.data = torch.ones(1, 900)
@@ -140,6 +151,48 @@ def test_the_model_that_it_copies_is_left_alone(tiny_base, engine):
         before = model(together)
         cpu_engine(model, engine)(together)
         assert torch.equal(model(together), before)
+
+
+@exact
+@pytest.mark.parametrize("outliers", [[], [1], [0, 1, 2]])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_int8_multiplies_what_its_codes_stand_for(outliers, dtype):
+    linear = nn.Linear(900, 7)
+    # Every other column of a wider matrix: rows that do not lie one after another.
+    states = torch.randn(3, 1800, generator=torch.Generator().manual_seed(0))[:, ::2].to(dtype)
+    states[outliers, 5] = 300.0
+    int8 = layer("int8", linear)
+    codes, scale, twice = Int8Linear.convert(states)
+    assert twice.tolist() == outliers
+    inputs = codes.double() * scale.double()
+    inputs[twice] += inputs[3:]
+    weight = int8.codes.double() * int8.scale.double()
+    expected = inputs[:3] @ weight + linear.bias.double()
+    near = 1e-5 if dtype == torch.float32 else 2**-7
+    torch.testing.assert_close(int8(states), expected.to(dtype), rtol=near, atol=1e-5)
+
+
+@exact
+def test_int8_of_no_tokens_is_empty():
+    assert layer("int8", nn.Linear(4, 3))(torch.zeros(2, 0, 4)).shape == (2, 0, 3)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the flag is of x86 CPUs")
+def test_a_cpu_that_cuts_sums_off_is_refused_int8(tiny_base):
+    # oneDNN takes its CPU for an older one, without VNNI; it reads the flag when it starts.
+    told = (
+        "from tiny_leads import lead_model, tiny; from leadrank.model.cpu_engine import *\n"
+        f"model = lead_model(tiny({str(tiny_base)!r})).eval()\n"
+        "print(engines()); cpu_engine(model, 'int8')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", told],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.strip() == "['bfloat16']"
+    assert "UserError: engine int8: this CPU adds int8 products with saturation" in run.stderr
 
 
 @ENGINES

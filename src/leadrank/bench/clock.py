@@ -19,13 +19,14 @@ def side_by_side(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds of one call, and what it gave; a GPU's work is waited for."""
-    _wait()
+    wait()
     start = time.perf_counter()
     given = call()
-    _wait()
+    wait()
     return time.perf_counter() - start, given
 
 
-def _wait() -> None:
+def wait() -> None:
+    """Until a GPU, where there is one, has done what it was given."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -8,7 +8,7 @@ import contextlib
 import io
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,18 +40,24 @@ def encode_once(leads: Leads, sizes: Sizes) -> list[Figure]:
     )
     stepper = Stepper(new_model(leads, settings), DEEPER)
     drawn = [_pairs(leads, positions) for positions in _batches(leads, sizes.step_leads)]
-    batches = [{**leads.data.rows[positions], "pairs": pairs} for positions, pairs in drawn]
-    padded = [{**batch, **_to_the_most(batch, sizes.tokens)} for batch in batches]
+
+    def batches() -> Iterator[dict[str, Any]]:
+        # In the time of a step, as TRL collates in its own.
+        return ({**leads.data.rows[positions], "pairs": pairs} for positions, pairs in drawn)
+
+    def padded() -> Iterator[dict[str, Any]]:
+        return ({**batch, **_to_the_most(batch, sizes.tokens)} for batch in batches())
+
     rows = sum(len(positions) for positions, _ in drawn)
     count = sum(len(pairs.winner) for _, pairs in drawn)
     with tempfile.TemporaryDirectory() as folder:
         train = trl_epoch(leads, settings, drawn, sizes.tokens, folder)
         calls: dict[str, Callable[[], Any]] = {
-            "ours": lambda: stepper.epoch(batches),
-            "padded": lambda: stepper.epoch(padded),
+            "ours": lambda: stepper.epoch(batches()),
+            "padded": lambda: stepper.epoch(padded()),
             "trl": train,
         }
-        stepper.step(batches[0])
+        stepper.step(next(batches()))
         # On a CPU TRL's start is nothing beside its minutes; a GPU's first steps are slow.
         if on_gpu := leads.device.type == "cuda":
             train()

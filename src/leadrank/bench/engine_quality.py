@@ -19,7 +19,7 @@ from leadrank.bench.figure import Figure
 from leadrank.bench.leads import Leads
 from leadrank.bench.sizes import Sizes
 from leadrank.funnel import LeadTable, read_lead_table
-from leadrank.model.cpu_engine import LAYERS, cpu_encoder
+from leadrank.model.cpu_engine import cpu_encoder, engines
 from leadrank.model.crosses import NO_CROSSES
 from leadrank.model.encoder import LeadEncoder
 from leadrank.model.encoder_settings import EncoderSettings
@@ -50,7 +50,7 @@ def engine_quality(leads: Leads, sizes: Sizes) -> list[Figure]:
     label, weight, lead = (
         column.numpy()[train] for column in (data.rows.label, data.rows.weight, data.rows.lead)
     )
-    faster = {engine: read(cpu_encoder(encoder, engine), rows, every) for engine in LAYERS}
+    faster = {engine: read(cpu_encoder(encoder, engine), rows, every) for engine in engines()}
     found = [_cosine(engine, reference, vectors) for engine, vectors in faster.items()]
     for name, columns in {"": data.rows.fields.shape[1], ", text alone": 0}.items():
         known = data.rows.fields.numpy()[train, :columns]
@@ -118,7 +118,7 @@ def _other_world(leads: Leads, folder: Path, count: int) -> LeadTable:
     rows = rows.filter(pl.col("ppl_dt").is_between(first, last, closed="left"))
     keys = ["customer_account_id", "ppl_dt"]
     rows = rows.unique(keys, keep="first", maintain_order=True)
-    drawn = rows.sample(min(count, rows.height), seed=0).with_columns(weight=pl.lit(1.0))
+    drawn = rows.sample(count, seed=0).with_columns(weight=pl.lit(1.0))
     (folder / "world").mkdir()
     drawn.write_parquet(folder / "world" / "leads.parquet")
     calls = pl.read_parquet(made / "calls.parquet")

@@ -14,7 +14,7 @@ class Figure:
     Args:
         name: what it is of, with its setting.
         value: as measured.
-        unit: `times` for ratios, `%`, `s`, `GB`; what a size is counted in, for growth.
+        unit: `times` for ratios, or `%`, `s`, `min`, `GB`, `/s`, `GFLOP/s`; what is counted.
         n: how many leads, rows or scores it was measured on.
         target: what the value should reach; None where it is only stated.
         bound: the target is the `least` that will do, or the `most`.
@@ -49,8 +49,8 @@ class Figure:
 HEAD = f"{'':<44}{'measured':>14}  {'target'}"
 
 
-def write_figures(file: Path, figures: Iterable[Figure]) -> None:
-    """Writes `[{name, value, target, unit, n, bound, holds}]`.
+def write_figures(file: Path, figures: Iterable[Figure], **made_by: str) -> None:
+    """Writes `[{name, value, target, unit, n, bound, holds}]`, each with `made_by` beside it.
 
     Figures of an earlier file that were not measured this time stay. Raises ValueError where
     two figures have one name, of which the file could keep one.
@@ -65,6 +65,7 @@ def write_figures(file: Path, figures: Iterable[Figure]) -> None:
             "name": figure.name.strip(),
             "value": float(f"{figure.value:.6g}"),
             "holds": figure.holds,
+            **made_by,
         }
         for figure in figures
     }

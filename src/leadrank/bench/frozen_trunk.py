@@ -42,9 +42,6 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
         for batch in batches:
             stepper.step(paired[batch])
 
-    drift, rounded = (
-        _difference(steppers["kept"], leads, batches[0], kept) for kept in (frozen, half)
-    )
     calls: dict[str, Callable[[], Any]] = {
         "kept": lambda: epoch(steppers["kept"], True),
         "not kept": lambda: epoch(steppers["kept"], False),
@@ -52,6 +49,11 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
     }
     took = side_by_side(calls, ROUNDS if sizes.repeats > 1 else 1)
     leads.data.rows.frozen = None
+    # After the epochs: the head of an untrained model gives every lead the same score.
+    drift, rounded = (
+        max(_difference(steppers["kept"], leads, batch, states) for batch in batches)
+        for states in (frozen, half)
+    )
     n, kept = len(positions), took["kept"]
     return [
         Figure(

@@ -4,9 +4,11 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from leadrank.bench.clock import wait
 from leadrank.bench.leads import Leads, adapted, new_model
 from leadrank.bench.sizes import Sizes
 from leadrank.bench.step import Stepper
+from leadrank.model.frozen import compute_frozen
 from leadrank.training.rows import PairedRows
 
 PARTS = ("rows and pairs", "forward", "loss", "backward", "optimiser")
@@ -14,9 +16,17 @@ SHOWN_OPERATIONS = 12
 
 
 def profile_step(leads: Leads, sizes: Sizes) -> str:
-    """Two tables, 80 columns wide: the parts of a default step, and its operations."""
-    stepper = Stepper(new_model(leads, adapted(sizes)), leads.data.tiers)
+    """Two tables, 80 columns wide: the parts of a default step, and its operations.
+
+    The step starts where `fit` would have it start: on a CPU from kept states of the frozen
+    layers. A GPU is waited for after each part; of its operations the launches are timed.
+    """
+    model = new_model(leads, adapted(sizes))
+    stepper = Stepper(model, leads.data.tiers)
     positions = leads.some(leads.data.sampler.batch_size)
+    leads.data.rows.frozen = compute_frozen(
+        model.encoder, leads.data.rows, positions, max_tokens=1024, kept_as=leads.data.states
+    )
     paired = PairedRows(leads.data.rows, leads.data.tiers)
     stepper.step(paired[positions])
     # Without acc_events some versions warn that only one cycle is told of; there is but one.
@@ -44,13 +54,17 @@ def profile_step(leads: Leads, sizes: Sizes) -> str:
 def _step(stepper: Stepper, paired: PairedRows, positions: np.ndarray) -> None:
     with record_function(PARTS[0]):
         batch = stepper.moved(paired[positions])
+        wait()
     with record_function(PARTS[1]):
         score = stepper.model(batch)
+        wait()
     with record_function(PARTS[2]):
         loss = stepper.loss(batch, score)
+        wait()
     with record_function(PARTS[3]):
         loss.backward()
+        wait()
     with record_function(PARTS[4]):
-        stepper.optimiser.step()
-        stepper.optimiser.zero_grad(set_to_none=True)
+        stepper.update()
+        wait()
     assert torch.isfinite(loss)

@@ -1,6 +1,6 @@
 """One training step as `fit` takes it: encode each lead once, then all the pairs among them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,9 @@ from leadrank.preference import (
     pointwise_loss,
 )
 
+#: As experiments/base.yaml has it.
+CLIP = 1.0
+
 
 class Stepper:
     """A model with the optimiser of its trainable weights.
@@ -25,17 +28,22 @@ class Stepper:
 
     def __init__(self, model: LeadModel, tiers: Sequence[Tier]) -> None:
         self.model, self.tiers = model.train(), tiers
-        trained = [p for p in model.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(trained, lr=1e-4)
+        self.trained = [p for p in model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.trained, lr=1e-4)
 
     def step(self, batch: dict[str, Any]) -> None:
         """Forward, joint loss, backward, and the optimiser's step."""
         batch = self.moved(batch)
         self.loss(batch, self.model(batch)).backward()
+        self.update()
+
+    def update(self) -> None:
+        """The optimiser's step on clipped gradients."""
+        torch.nn.utils.clip_grad_norm_(self.trained, CLIP)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
-    def epoch(self, batches: Sequence[dict[str, Any]]) -> None:
+    def epoch(self, batches: Iterable[dict[str, Any]]) -> None:
         """A step on each."""
         for batch in batches:
             self.step(batch)

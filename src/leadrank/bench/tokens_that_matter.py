@@ -78,6 +78,8 @@ def pairs_in_a_step(leads: Leads, sizes: Sizes) -> list[Figure]:
         "loss": pair_loss,
     }
     small = side_by_side(calls, 5)
+    if leads.device.type == "cuda":  # its first steps are slow
+        stepper.step(batch)
     step = side_by_side({"step": lambda: stepper.step(batch)}, 1)["step"]
     pairs = small["rows and pairs"] - small["rows"] + small["loss"]
     share = 100 * (pairs + drawing / len(batches)) / step

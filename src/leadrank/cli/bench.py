@@ -17,6 +17,7 @@ from leadrank.bench.leads import Leads, has_data, open_leads
 from leadrank.bench.sizes import ON_GPU, SMOKE, Sizes
 from leadrank.errors import UserError
 from leadrank.funnel.nearest import nearest
+from leadrank.training.run_folder import git_commit
 
 
 def run_bench(chosen: Namespace) -> int:
@@ -32,7 +33,9 @@ def run_bench(chosen: Namespace) -> int:
         print(profile_step(_leads(chosen, sizes), sizes))
         return 0
     where = torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} CPU threads"
-    print(f"{platform.machine()}, {where}, torch {torch.__version__}")
+    machine = f"{platform.machine()}, {where}, torch {torch.__version__}"
+    commit = git_commit()  # the file that is written may be one of its files
+    print(machine)
     if chosen.data is None and not has_data("raop"):
         print("LEADRANK_DATA is not set, so leads are the simulated world's (docs/data.md)")
     print(HEAD)
@@ -48,7 +51,7 @@ def run_bench(chosen: Namespace) -> int:
         for figure in found:
             print(figure.line(), flush=True)
         figures += found
-        write_figures(out, found)
+        write_figures(out, found, machine=machine, commit=commit)
     missed = sum(figure.holds is False for figure in figures)
     asked = sum(figure.holds is not None for figure in figures)
     print(f"{asked - missed} of {asked} targets hold. Written to {out}")

@@ -9,8 +9,9 @@ def add_engine(parser: ArgumentParser) -> None:
         "--engine",
         choices=("dense", "bfloat16", "int8"),
         default="dense",
-        help="what a run's model multiplies with; default dense. On a CPU int8 and, where "
-        "the CPU has it, bfloat16 are faster; scores move a little, with int8 more",
+        help="what a run's model multiplies with; default dense. On a CPU that multiplies "
+        "such numbers (AVX512-BF16, VNNI, AMX) bfloat16 and int8 are faster; scores move a "
+        "little, with int8 more",
     )
 
 

@@ -27,13 +27,13 @@ LARGEST = 127
 #: rounding error, uniform over steps of largest / 127, would be over 20 / (127 sqrt(12)), that
 #: is 4.5 %, of that mean.
 OUTLIER = 20
-#: Codes are filled up to a multiple of so many rows: a product of a new size is compiled first,
-#: and how many tokens are coded twice changes from layer to layer.
-ROWS = 32
 
 
 class Converted:
-    """The last input, converted once for the several layers that read the same one."""
+    """The last input, converted once for the several layers that read the same one.
+
+    An input is known by its identity: one that is changed in place is not converted anew.
+    """
 
     def __init__(self, convert: Callable[[Tensor], Any]) -> None:
         self._convert = convert
@@ -100,27 +100,28 @@ class Int8Linear(nn.Module):
         scale = _scale(tokens)
         size = torch.linalg.vector_norm(tokens, dim=1) / tokens.shape[1] ** 0.5
         twice = (scale.flatten() * LARGEST > OUTLIER * size).nonzero().flatten()
-        count, rows = len(tokens), len(tokens) + len(twice)
-        codes = tokens.new_empty(rows + -rows % ROWS, tokens.shape[1], dtype=torch.int8)
+        count = len(tokens)
+        codes = tokens.new_empty(count + len(twice), tokens.shape[1], dtype=torch.int8)
         codes[:count] = (tokens / scale).round_()
         left = tokens[twice] - codes[twice] * scale[twice]
         left_scale = _scale(left)
-        codes[count:rows] = (left / left_scale).round_()
+        codes[count:] = (left / left_scale).round_()
         return codes, torch.cat([scale, left_scale]), twice
 
     def forward(self, states: Tensor) -> Tensor:
         """[... out] of [... in]."""
         codes, scale, twice = self.inputs.of(states)
-        rows, count = len(scale), len(scale) - len(twice)
         products = scale.new_empty(len(codes), len(self.scale))
-        # Whole numbers first, in the memory of the floats that they then become.
+        # A second matrix of whole numbers would cost as much memory again, and the time to get
+        # it. Each becomes a float in its own four bytes, so none is overwritten unread.
         whole = products.view(torch.int32)
         torch._int_mm(codes, self.codes, out=whole)
-        products.copy_(whole)[:rows].mul_(scale)
-        product = products[:count].index_add_(0, twice, products[count:rows]).mul_(self.scale)
+        products.copy_(whole).mul_(scale)
+        count = len(codes) - len(twice)
+        product = products[:count].index_add_(0, twice, products[count:]).mul_(self.scale)
         if self.bias is not None:
             product += self.bias
-        return product.view(*states.shape[:-1], -1).to(states.dtype)
+        return product.view(*states.shape[:-1], len(self.scale)).to(states.dtype)
 
 
 LAYERS: dict[str, type[Bfloat16Linear | Int8Linear]] = {
@@ -132,7 +133,8 @@ LAYERS: dict[str, type[Bfloat16Linear | Int8Linear]] = {
 def cpu_engine(model: LeadModel, engine: str) -> LeadModel:
     """A copy for no-grad passes whose decoder has the linear layers of an engine in LAYERS.
 
-    Raises UserError on a GPU, where dense products are in bfloat16 already.
+    Raises UserError on a GPU, where dense products are in bfloat16 already, and for int8 on a
+    CPU without exact int8 products.
     """
     if next(model.parameters()).device.type != "cpu":
         raise UserError(f"engine {engine}: it is for CPUs; take the dense engine on a GPU")
@@ -141,8 +143,27 @@ def cpu_engine(model: LeadModel, engine: str) -> LeadModel:
     return twin
 
 
+def engines() -> list[str]:
+    """Those in LAYERS that this CPU has."""
+    return [engine for engine in LAYERS if engine != "int8" or exact_products()]
+
+
+def exact_products() -> bool:
+    """Whether this CPU's int8 products of the largest codes are their sums.
+
+    x86 CPUs without VNNI add pairs of products in 16 bits, where two such are cut off.
+    """
+    largest = torch.full((64, 64), LARGEST, dtype=torch.int8)
+    return bool((torch._int_mm(largest, largest) == 64 * LARGEST**2).all())
+
+
 def cpu_encoder(encoder: LeadEncoder, engine: str) -> LeadEncoder:
     """As `cpu_engine`, of the encoder alone; embeddings and norms are shared with it."""
+    if engine == "int8" and not exact_products():
+        raise UserError(
+            "engine int8: this CPU adds int8 products with saturation (it has neither VNNI nor "
+            "AMX), so scores would be wrong; take --engine dense, or bfloat16"
+        )
     dense, layer = encoder.dense(), LAYERS[engine]
     memo: dict[int, object] = {id(p): p for p in dense.trunk.parameters()}
     inputs = Converted(layer.convert)
