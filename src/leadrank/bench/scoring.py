@@ -82,7 +82,7 @@ def scoring(leads: Leads, sizes: Sizes) -> list[Figure]:
         Figure(f"  share of the {kind} product rate", share, "%", n, 60.0),
         Figure("  that rate", rate / 1e9, "GFLOP/s", size),
         Figure("  the pipeline's best batch, 4 bit", rivals["hf 4 bit"][0], "leads", n),
-        Figure("  and dense", rivals["hf"][0], "leads", n),
+        Figure("  the pipeline's best batch, dense", rivals["hf"][0], "leads", n),
     ]
     for engine in multiplies:
         over_dense, over = took["dense"] / took[engine], took["hf 4 bit"] / took[engine]
