@@ -49,7 +49,7 @@ def frozen_trunk(leads: Leads, sizes: Sizes) -> list[Figure]:
     }
     took = side_by_side(calls, ROUNDS if sizes.repeats > 1 else 1)
     leads.data.rows.frozen = None
-    # After the epochs: the head of an untrained model gives every lead the same score.
+    # After the epochs, so that adapters and head are trained ones.
     drift, rounded = (
         max(_difference(steppers["kept"], leads, batch, states) for batch in batches)
         for states in (frozen, half)
