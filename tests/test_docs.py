@@ -247,7 +247,11 @@ def test_an_experiment_says_its_question_command_and_expectation(name):
 def test_an_experiment_runs_on_the_world(name, smoke_fit):
     # The paper's own base needs a model hub; its file says how to do without.
     run = smoke_fit([*_fit_words(name, "world"), "--model.encoder.base", "smollm2-135m"])
-    assert json.loads((run / "metrics.json").read_text())["experiment"] == name
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["experiment"] == name
+    read, usable = metrics["trial"]
+    assert read <= 64 < usable
+    assert "A trial on" in (run / "report.html").read_text("utf-8")
 
 
 @pytest.mark.slow

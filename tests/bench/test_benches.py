@@ -2,18 +2,21 @@
 
 import importlib.util
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+import yaml
 
 from leadrank.bench.benches import OF_SIZE
 from leadrank.bench.big_table import make_big_table
 from leadrank.bench.engine_quality import overlap, read
 from leadrank.bench.list_metrics import SHARES, _scores, by_list, pooled, rival
 from leadrank.bench.sizes import SMOKE
+from leadrank.bench.step import CLIP
 from leadrank.bench.tokens_that_matter import share_of_padding
 from leadrank.funnel import load_crm_file, read_lead_table
 from leadrank.model.cpu_engine import engines
@@ -59,6 +62,11 @@ def test_padding_is_the_share_of_tokens_that_are_no_leads():
     # 5 + 5 + 4 places for 3 + 5 + 4 tokens.
     found = share_of_padding(length, [np.array([0, 1]), np.array([2])])
     assert found == pytest.approx(100 * 2 / 14)
+
+
+def test_a_step_clips_gradients_as_training_does():
+    base = yaml.safe_load(Path("experiments/base.yaml").read_text("utf-8"))
+    assert base["trainer"]["gradient_clip_val"] == CLIP
 
 
 def test_overlap_counts_what_both_bests_hold():

@@ -213,11 +213,11 @@ def test_a_kept_probe_that_reads_no_text_is_said(
 
 
 def test_a_run_on_a_part_of_its_table_says_so_first(tmp_path: Path) -> None:
-    for rows, said in ((64, True), (None, False)):
-        printed = summary(metrics(max_rows=rows), "rank", run="r", paired={"lightgbm": FEW})
-        assert printed.startswith("A trial on 64 rows at most") == said
-        page = report(tmp_path, metrics=metrics(max_rows=rows))
-        assert ("A trial on 64 rows at most" in page.split("<h1>")[0]) == said
+    for trial, said in (((60, 5000), True), (None, False)):
+        printed = summary(metrics(trial=trial), "rank", run="r", paired={"lightgbm": FEW})
+        assert printed.startswith("A trial on 60 of 5,000 usable rows") == said
+        page = report(tmp_path, metrics=metrics(trial=trial))
+        assert ("A trial on 60 of 5,000 usable rows" in page.split("<h1>")[0]) == said
 
 
 def test_without_an_interval_the_difference_stands_alone(tmp_path: Path) -> None:

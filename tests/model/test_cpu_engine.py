@@ -192,7 +192,7 @@ def test_a_cpu_that_cuts_sums_off_is_refused_int8(tiny_base):
         text=True,
     )
     assert run.stdout.strip() == "['bfloat16']"
-    assert "UserError: engine int8: this CPU adds int8 products with saturation" in run.stderr
+    assert "UserError: engine int8: this CPU cuts sums of int8 products off" in run.stderr
 
 
 @ENGINES

@@ -131,7 +131,9 @@ def test_the_command_reads_the_rest_under_its_root(
 ):
     def score_table(saved, table, dense):
         keys = table.rows.select("row_id", "lead_id", "snapshot", "group")
-        return rank_predictions(keys.with_columns(score=pl.lit(0.0), probability=pl.lit(0.5)))
+        return rank_predictions(
+            keys.with_columns(score=pl.lit(0.0), probability=pl.Series([0.5, 0.01]))
+        )
 
     loaded = []
 
@@ -151,7 +153,8 @@ def test_the_command_reads_the_rest_under_its_root(
     assert command_line(*words, "--out", out, "--root", tmp_path / "root") == 0
     assert "read from the data root: deals" in capsys.readouterr().out
     assert sorted(pl.read_csv(out)["lead_id"]) == ["n1", "n2"]
-    assert pl.read_csv(out)["grade"].to_list() == ["A", "A"]  # five times the base rate
+    # Five times the base rate, and a tenth of it.
+    assert pl.read_csv(out)["grade"].to_list() == ["A", "E"]
     # Midnight in Vienna, which is the evening before in UTC.
     assert "2024-09-01T00:00:00.000000+0200" in out.read_text("utf-8")
     words += ["--out", out, "--root", tmp_path / "elsewhere"]

@@ -118,6 +118,7 @@ def _other_world(leads: Leads, folder: Path, count: int) -> LeadTable:
     rows = rows.filter(pl.col("ppl_dt").is_between(first, last, closed="left"))
     keys = ["customer_account_id", "ppl_dt"]
     rows = rows.unique(keys, keep="first", maintain_order=True)
+    assert rows.height >= count, f"the other world has {rows.height} rows of {count}"
     drawn = rows.sample(count, seed=0).with_columns(weight=pl.lit(1.0))
     (folder / "world").mkdir()
     drawn.write_parquet(folder / "world" / "leads.parquet")

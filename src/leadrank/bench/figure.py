@@ -50,7 +50,7 @@ HEAD = f"{'':<44}{'measured':>14}  {'target'}"
 
 
 def write_figures(file: Path, figures: Iterable[Figure], **made_by: str) -> None:
-    """Writes `[{name, value, target, unit, n, bound, holds}]`, each with `made_by` beside it.
+    """Writes `[{name, value, target, unit, n, bound, holds}]`, `made_by` beside each.
 
     Figures of an earlier file that were not measured this time stay. Raises ValueError where
     two figures have one name, of which the file could keep one.

@@ -27,12 +27,10 @@ class Leads:
     """A CRM's rows and the device that they are timed on.
 
     Args:
-        name: of the CRM.
         data: its data module, set up.
         device: a GPU where there is one.
     """
 
-    name: str
     data: LeadDataModule
     device: torch.device
 
@@ -65,7 +63,7 @@ def open_leads(
     )
     data.setup("fit")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Leads(data.crm.name, data, device)
+    return Leads(data, device)
 
 
 def adapted(sizes: Sizes, **others: Any) -> EncoderSettings:

@@ -19,7 +19,7 @@ MODELS = {
 }
 PRIMARY = "average_precision"
 TOO_FEW = f"fewer than {FEWEST} test leads ordered, or did not, and so few tell nothing"
-TRIAL = "A trial on {:,} rows at most, rich in orders: of all leads it says nothing."
+TRIAL = "A trial on {:,} of {:,} usable rows, rich in orders: of all leads it says nothing."
 NO_TEXT = "It gives the text no weight: without any text its list would be the same."
 
 
@@ -67,9 +67,12 @@ def verdict(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -
 
 
 def scope(metrics: Mapping[str, Any]) -> str:
-    """What the figures of a run on a part of its table are worth; empty where it read all."""
-    rows = metrics.get("max_rows")
-    return TRIAL.format(rows) if rows is not None else ""
+    """What the figures of a run on a part of its table are worth; empty where it read all.
+
+    `trial` of the metrics is (rows read, usable rows) where some were left out.
+    """
+    trial = metrics.get("trial")
+    return TRIAL.format(*trial) if trial else ""
 
 
 def evidence(metrics: Mapping[str, Any], paired: Mapping[str, Sequence[float]]) -> str:

@@ -161,8 +161,8 @@ def cpu_encoder(encoder: LeadEncoder, engine: str) -> LeadEncoder:
     """As `cpu_engine`, of the encoder alone; embeddings and norms are shared with it."""
     if engine == "int8" and not exact_products():
         raise UserError(
-            "engine int8: this CPU adds int8 products with saturation (it has neither VNNI nor "
-            "AMX), so scores would be wrong; take --engine dense, or bfloat16"
+            "engine int8: this CPU cuts sums of int8 products off, as x86 CPUs without VNNI "
+            "or AMX do, so scores would be wrong; take --engine dense"
         )
     dense, layer = encoder.dense(), LAYERS[engine]
     memo: dict[int, object] = {id(p): p for p in dense.trunk.parameters()}

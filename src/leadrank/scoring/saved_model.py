@@ -89,7 +89,8 @@ def load_model(
 
     Raises:
         UserError: the folder is not a finished model, or the base has other weights than the
-            run was trained on; or an engine for CPUs is asked of a GPU.
+            run was trained on; an engine for CPUs is asked of a GPU, or int8 of a CPU that has
+            no exact int8 products.
     """
     settings = read_settings(folder)
     encoder_settings = EncoderSettings(

@@ -26,6 +26,9 @@ from leadrank.training.root import data_root
 from leadrank.training.rows import PairedRows
 from leadrank.training.sampler import SamplerSettings, StageSampler
 
+#: Rows that can be trained or measured on.
+USABLE = pl.col("mature") & pl.col("part").is_not_null()
+
 
 class LeadDataModule(L.LightningDataModule):
     """Reads a CRM, splits it, writes its prompts and draws its batches.
@@ -95,11 +98,23 @@ class LeadDataModule(L.LightningDataModule):
     @cached_property
     def table(self) -> LeadTable:
         """The lead table, read on first use; UserError when it cannot be trained on."""
-        table = read_lead_table(self.crm, self.root)
+        table = self._whole_table
         if self.max_rows is not None:
             table = _fewer_rows(table, self.max_rows)
         _check_orders(table)
         return table
+
+    @cached_property
+    def _whole_table(self) -> LeadTable:
+        return read_lead_table(self.crm, self.root)
+
+    @property
+    def trial(self) -> tuple[int, int] | None:
+        """Rows that were read and those that are usable, where `max_rows` left some out."""
+        if self.max_rows is None:
+            return None
+        read, usable = self.table.rows.height, self._whole_table.rows.filter(USABLE).height
+        return (read, usable) if read < usable else None
 
     @cached_property
     def tokens(self) -> TokenStore:
@@ -279,7 +294,6 @@ def _fewer_rows(table: LeadTable, max_rows: int) -> LeadTable:
     from dataclasses import replace
 
     each = max(2, max_rows // 6)
-    usable = pl.col("mature") & pl.col("part").is_not_null()
     place = pl.int_range(pl.len()).over("part", "label")
-    rows = table.rows.filter(usable).filter(place < each)
+    rows = table.rows.filter(USABLE).filter(place < each)
     return replace(table, rows=rows, fingerprint=f"{table.fingerprint}-first-{max_rows}")

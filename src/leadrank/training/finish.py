@@ -217,7 +217,7 @@ def _metrics(
         "seed": trained.seed,
         "git": trained.git,
         "data_fingerprint": data.table.fingerprint,
-        "max_rows": data.max_rows,
+        "trial": data.trial,
         "command": trained.command,
         "machine": f"{_device(trained)}, {torch.get_num_threads()} threads",
         "selected": selected,
