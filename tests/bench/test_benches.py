@@ -133,6 +133,8 @@ def test_every_engines_ranking_is_held_beside_the_dense_one(command_line, tmp_pa
 def test_the_profile_says_where_a_step_goes(command_line, capsys):
     assert command_line("bench", "--smoke", "--data", "world", "--profile") == 0
     printed = capsys.readouterr().out
+    operations = [line[:44] for line in printed.splitlines() if line.endswith(" calls")]
+    assert len(set(operations)) == len(operations)
     for part in ("rows and pairs", "forward", "loss", "backward", "optimiser"):
         assert part in printed
     assert max(map(len, printed.splitlines()[:-1])) <= 80

@@ -44,11 +44,16 @@ def profile_step(leads: Leads, sizes: Sizes) -> str:
     costly = [event for event in costly if event.key not in PARTS][:SHOWN_OPERATIONS]
     lines += ["its costliest operations, without those that they call"]
     lines += [
-        f"  {event.key[:40]:<42}{event.self_cpu_time_total / 1e3:10.1f} ms"
+        f"  {_short(event.key):<42}{event.self_cpu_time_total / 1e3:10.1f} ms"
         f"{event.self_cpu_time_total / whole:8.1%}{event.count:7} calls"
         for event in costly
     ]
     return "\n".join([head, *lines])
+
+
+def _short(name: str) -> str:
+    """40 characters of a name, its end too: there a backward operation differs from its own."""
+    return name if len(name) <= 40 else f"{name[:24]}..{name[-14:]}"
 
 
 def _step(stepper: Stepper, paired: PairedRows, positions: np.ndarray) -> None:
