@@ -74,7 +74,7 @@ def test_int8_rounds_each_value_to_a_step_of_its_tokens_size(values, outliers):
     tokens[:, 7] = torch.tensor(outliers)
     codes, scale, twice = Int8Linear.convert(tokens)
     found = codes[:5] * scale[:5]
-    found.index_add_(0, twice, codes[5 : len(scale)] * scale[5:])
+    found.index_add_(0, twice, codes[5:] * scale[5:])
     size = tokens.square().mean(1, keepdim=True).sqrt()
     # Half a step of 20 sizes / 127, and float32's own rounding of the largest.
     allowed = 20 / 254 * size + 1e-6 * tokens.abs().amax(1, keepdim=True) + 1e-12
