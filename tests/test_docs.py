@@ -23,7 +23,7 @@ from safetensors import safe_open
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from leadrank.cli.abtest_sizes import world_settings
-from leadrank.model.cpu_engine import cpu_engine
+from leadrank.model.cpu_engine import cpu_engine, exact_products
 from leadrank.world.dealership import Dealership
 from leadrank.world.settings import WorldSettings
 
@@ -374,6 +374,7 @@ def test_a_run_of_the_world_scores_a_morning_of_another_dealership(world_run):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not exact_products(), reason="this CPU has no exact int8 products")
 def test_a_rehearsed_test_with_a_run_goes_to_its_end(
     world_run, command_line, capsys, tmp_path, monkeypatch
 ):
